@@ -1,0 +1,48 @@
+//! What an operator may ask for. The console, the command line and the engine apply the same commands to the database.
+
+use super::ids::{AttemptId, JobId, WorkerId};
+use super::job::{JobSpec, JobState, Lane, Priority};
+use serde::{Deserialize, Serialize};
+
+/// What the operator saw of a job when they asked. If it no longer holds, the command is refused and the console asks again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    pub state: JobState,
+    pub attempt: Option<AttemptId>,
+}
+
+/// One wish of the operator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    AddJob { spec: Box<JobSpec> },
+    /// Ends a job in any state that is not final; a running one by way of its shim.
+    Kill { job: JobId, seen: Option<Seen> },
+    /// Puts a finished job back in the queue, with its attempts reset.
+    Retry { job: JobId, seen: Option<Seen> },
+    SetPriority { job: JobId, priority: Priority, seen: Option<Seen> },
+    PauseLane { lane: Lane, paused: bool },
+    /// A paused worker takes no job; the one that it runs goes on.
+    PauseWorker { worker: WorkerId, paused: bool },
+    RetireWorker { worker: WorkerId },
+    /// Stops or resumes all dispatching.
+    PauseEngine { paused: bool },
+    /// No new dispatches; the engine ends when the last running job has.
+    Drain { on: bool },
+    /// Lifts a pause that a limit put on a backend, or holds the backend by hand.
+    PauseBackend { backend: String, paused: bool },
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum Applied {
+    /// Done. `undo` takes it back, where that can be.
+    Done { message: String, undo: Option<Command> },
+    /// A job was made, or an open one with the same dedup key exists.
+    Added { job: JobId, existing: bool },
+    /// What the operator saw no longer holds.
+    Stale { message: String },
+    /// It cannot be done; the message says why and what to do.
+    Refused { message: String },
+}

@@ -1,0 +1,102 @@
+//! What a console asks for on demand, and the answers: pages of long lists, one job in full, a stretch of a transcript.
+
+use super::frame::SpooledEvent;
+use super::snapshot::{JobRow, LogLine, StateCounts, WorkerRow};
+use crate::domain::{Applied, Attempt, AttemptId, Command, Job, JobId, JobState, Lane, PromptPart, Verdict, WorkerId};
+use serde::{Deserialize, Serialize};
+
+/// A question to the desk (`engine::desk`).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Query {
+    /// A page of jobs.
+    Jobs { filter: JobFilter, page: Page },
+    /// One job in full.
+    Job { job: JobId },
+    /// A stretch of an attempt's transcript.
+    Transcript { attempt: AttemptId, from: From, limit: usize },
+    /// A page of the audit log.
+    Log { filter: LogFilter, page: Page },
+    /// One worker with its newest attempts.
+    Worker { worker: WorkerId },
+    /// Not a question: a command to apply.
+    Command(Command),
+}
+
+/// An answer. It repeats what was asked, so that a late one is known as such.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Jobs { filter: JobFilter, page: Page, rows: Vec<JobRow>, counts: StateCounts, more: bool },
+    Job(Box<JobDetail>),
+    Transcript { attempt: AttemptId, from: From, events: Vec<SpooledEvent>, more_before: bool, more_after: bool },
+    Log { filter: LogFilter, page: Page, lines: Vec<LogLine>, more: bool },
+    Worker(Box<WorkerDetail>),
+    Applied { command: Command, applied: Applied },
+    /// The question could not be answered; one line that says what, where and what to do.
+    Failed { query: Query, message: String },
+}
+
+/// Which jobs. An empty filter is every job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobFilter {
+    /// Any of these; empty = any.
+    pub states: Vec<JobState>,
+    pub lane: Option<Lane>,
+    pub project_id: Option<i64>,
+    /// In title, backend, worker or tags; case does not matter. `#12` is the id.
+    pub text: String,
+}
+
+/// A keyset page: rows beyond the key, newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Rows older than this id; `None` = from the newest.
+    pub before: Option<i64>,
+    pub limit: usize,
+}
+
+/// Which part of a transcript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The newest ones.
+    End,
+    /// Those after this sequence number.
+    After(u64),
+    /// Those before this sequence number.
+    Before(u64),
+}
+
+/// Which lines of the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogFilter {
+    pub job: Option<JobId>,
+    /// In text, actor or word; case does not matter.
+    pub text: String,
+}
+
+/// One job in full.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobDetail {
+    pub job: Job,
+    pub attempts: Vec<Attempt>,
+    /// The newest events, oldest first.
+    pub events: Vec<LogLine>,
+    /// What it depends on, and what depends on it.
+    pub dependencies: Vec<JobRow>,
+    pub dependents: Vec<JobRow>,
+    /// The parts of the newest attempt's prompt, without their text.
+    pub prompt_parts: Vec<PromptPart>,
+    /// Why it does not run; empty when it does or is over.
+    pub why: Vec<Verdict>,
+    /// The result's text, cut at 256 KiB.
+    pub result: Option<String>,
+}
+
+/// One worker in full.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerDetail {
+    pub worker: WorkerRow,
+    pub directory: String,
+    pub skills: Vec<String>,
+    pub session_tokens: u64,
+    pub attempts: Vec<Attempt>,
+}

@@ -1,0 +1,279 @@
+//! The live part of what the console shows: one value, made by the engine whenever something changed, shared with every
+//! console. Long lists are not in it; they are pages, fetched on demand.
+
+use crate::domain::{
+    AttemptId, Hang, JobId, JobState, Kind, Lane, Limit, Liveness, Outcome, Priority, ProjectId, Timestamp, WaitReason, WorkerId,
+    WorkerStatus,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The engine as a console sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The engine's clock when it was made: the console's "now".
+    pub at: Timestamp,
+    pub engine: EngineView,
+    pub workspace: String,
+    /// The workspace is the throw-away demo.
+    pub demo: bool,
+    pub today: Today,
+    pub slots: Slots,
+    /// In claim order, always three.
+    pub lanes: Vec<LaneView>,
+    /// Working ones first, then by name.
+    pub workers: Vec<WorkerRow>,
+    pub budget: BudgetView,
+    pub backends: Vec<BackendRow>,
+    pub host: HostView,
+    /// What needs the operator, most urgent first.
+    pub attention: Vec<Attention>,
+    /// The newest events, oldest first; bounded.
+    pub log: Vec<LogLine>,
+    /// Live values and log lines that were dropped because a reader was too slow.
+    pub dropped: u64,
+}
+
+/// What the engine does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineMode {
+    /// No engine yet: it takes the lock, migrates, adopts.
+    Starting,
+    Running,
+    /// Dispatching is paused by the operator.
+    Paused,
+    Draining,
+    /// The connection to the engine is gone; what is shown is old.
+    Disconnected,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EngineView {
+    pub mode: EngineMode,
+    pub pid: i32,
+    pub epoch: u64,
+    pub version: String,
+    pub started_at: Timestamp,
+    /// Set while backpressure holds: why.
+    pub backpressure: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Today {
+    /// Jobs that were made today.
+    pub created: u64,
+    pub done: u64,
+    pub failed: u64,
+    pub tokens: u64,
+    pub cost_usd: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slots {
+    pub max_running: u32,
+    pub reserved: u32,
+    /// Running jobs, those in the reserved slots included.
+    pub running: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LaneView {
+    pub lane: Lane,
+    pub paused: bool,
+    pub running: u32,
+    pub queued: u32,
+    pub waiting: u32,
+    /// The next ones in claim order; bounded.
+    pub next: Vec<JobRow>,
+}
+
+/// A job in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobRow {
+    pub id: JobId,
+    pub title: String,
+    pub state: JobState,
+    pub wait_reason: Option<WaitReason>,
+    pub priority: Priority,
+    pub lane: Lane,
+    #[serde(rename = "type")]
+    pub backend: String,
+    pub kind: Kind,
+    pub model: Option<String>,
+    /// The worker of its newest attempt, or the one asked for.
+    pub worker: Option<String>,
+    pub project_id: Option<ProjectId>,
+    pub attempts: u32,
+    pub max_attempts: u32,
+    pub attempt: Option<AttemptId>,
+    pub outcome: Option<Outcome>,
+    pub note: Option<String>,
+    /// Dependencies that are not done yet.
+    pub open_dependencies: u32,
+    pub created_at: Timestamp,
+    pub queued_at: Option<Timestamp>,
+    pub ready_at: Option<Timestamp>,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub tokens: u64,
+    pub cost_usd: f64,
+}
+
+/// A worker and, while it works, the live state of its attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerRow {
+    pub id: WorkerId,
+    pub name: String,
+    pub backend: String,
+    pub model: Option<String>,
+    pub persona: Option<String>,
+    pub persistent: bool,
+    pub status: WorkerStatus,
+    pub project_id: Option<ProjectId>,
+    pub session: Option<String>,
+    pub session_jobs: u32,
+    pub total_jobs: u64,
+    pub total_tokens: u64,
+    pub live: Option<LiveAttempt>,
+}
+
+/// What is known of a running attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LiveAttempt {
+    pub attempt: AttemptId,
+    pub job: JobId,
+    pub title: String,
+    pub priority: Priority,
+    pub started_at: Timestamp,
+    pub connected: bool,
+    pub last_heartbeat: Option<Timestamp>,
+    pub heartbeat_interval_ms: u64,
+    pub liveness: Liveness,
+    pub hang: Option<Hang>,
+    pub byte_age_ms: u64,
+    pub progress_age_ms: u64,
+    pub cpu_ms: u64,
+    pub rss_bytes: u64,
+    pub processes: u32,
+    pub tokens: u64,
+    pub cost_usd: f64,
+    /// The newest thing that the agent said or did, one line.
+    pub last: String,
+    pub kill_requested: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BudgetView {
+    /// Tokens per window.
+    pub budget: u64,
+    pub window_ms: u64,
+    /// Actual tokens in the window.
+    pub used: u64,
+    /// Open reservations.
+    pub reserved: u64,
+    /// Backpressure begins above this share of the budget (0 to 1) with a deep queue, and ends below `low`.
+    pub high: f64,
+    pub low: f64,
+    /// Tokens of each of the last 30 minutes, oldest first.
+    pub history: Vec<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BackendRow {
+    pub name: String,
+    pub running: u32,
+    /// 0 = no limit.
+    pub max_running: u32,
+    pub pause: Option<BackendPause>,
+}
+
+/// A backend that takes no new attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BackendPause {
+    pub limit: Limit,
+    pub since: Timestamp,
+    /// When the engine tries again; `None` = only the operator lifts it.
+    pub until: Option<Timestamp>,
+    /// `until` is the engine's own guess: the backend did not say when it resets.
+    pub guessed: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostView {
+    pub memory_available: u64,
+    pub memory_low_water: u64,
+    pub disk_available: u64,
+    pub disk_low_water: u64,
+    /// Set while new starts are held: what is short.
+    pub held: Option<String>,
+}
+
+/// Something that needs the operator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attention {
+    pub severity: Severity,
+    pub says: String,
+    /// The key or command that helps.
+    pub remedy: String,
+    pub job: Option<JobId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    Info,
+    Warn,
+    Fail,
+}
+
+/// One line of the episodic log: an event of the audit log, or something that an agent did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// The row of `events`; 0 for what is not there.
+    pub id: i64,
+    pub at: Timestamp,
+    pub severity: Severity,
+    pub actor: String,
+    /// What happened, a short word: `queued`, `running`, `done`, `worker`, `engine` …
+    pub what: String,
+    pub job: Option<JobId>,
+    pub attempt: Option<AttemptId>,
+    /// One line for people.
+    pub text: String,
+}
+
+impl Snapshot {
+    /// What a console shows before there is an engine.
+    pub fn starting(at: Timestamp, workspace: String) -> Snapshot {
+        Snapshot {
+            at,
+            engine: EngineView {
+                mode: EngineMode::Starting,
+                pid: 0,
+                epoch: 0,
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                started_at: at,
+                backpressure: None,
+            },
+            workspace,
+            demo: false,
+            today: Today::default(),
+            slots: Slots::default(),
+            lanes: Lane::ALL
+                .iter()
+                .map(|&lane| LaneView { lane, paused: false, running: 0, queued: 0, waiting: 0, next: Vec::new() })
+                .collect(),
+            workers: Vec::new(),
+            budget: BudgetView::default(),
+            backends: Vec::new(),
+            host: HostView::default(),
+            attention: Vec::new(),
+            log: Vec::new(),
+            dropped: 0,
+        }
+    }
+}
+
+/// Counts of jobs by state, for headers and filters.
+pub type StateCounts = BTreeMap<String, u64>;
