@@ -16,6 +16,8 @@ words!(
         Auth = "auth",
         /// The provider is over capacity: wait and try again.
         Overload = "overload",
+        /// Not the backend's doing: the operator holds it by hand.
+        Operator = "operator",
     }
 );
 

@@ -6,9 +6,9 @@ mod snapshot;
 mod spec;
 
 pub use frame::{EngineFrame, Heartbeat, Hello, MAX_FRAME, PROTOCOL, ShimFrame, SpooledEvent};
-pub use query::{Answer, From, JobDetail, JobFilter, LogFilter, Page, Query, WorkerDetail};
+pub use crate::domain::{BackendPause, JobFilter, JobRow, LogFilter, LogLine, Page, Severity, StateCounts};
+pub use query::{Answer, From, JobDetail, Query, WorkerDetail};
 pub use snapshot::{
-    Attention, BackendPause, BackendRow, BudgetView, EngineMode, EngineView, HostView, JobRow, LaneView, LiveAttempt, LogLine, Severity,
-    Slots, Snapshot, StateCounts, Today, WorkerRow,
+    Attention, BackendRow, BudgetView, EngineMode, EngineView, HostView, LaneView, LiveAttempt, Slots, Snapshot, Today, WorkerRow,
 };
 pub use spec::{AttemptLimits, AttemptSpec, Dialect, attempt_mark, files};

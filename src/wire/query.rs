@@ -1,8 +1,10 @@
 //! What a console asks for on demand, and the answers: pages of long lists, one job in full, a stretch of a transcript.
 
 use super::frame::SpooledEvent;
-use super::snapshot::{JobRow, LogLine, StateCounts, WorkerRow};
-use crate::domain::{Applied, Attempt, AttemptId, Command, Job, JobId, JobState, Lane, PromptPart, Verdict, WorkerId};
+use super::snapshot::WorkerRow;
+use crate::domain::{
+    Applied, Attempt, AttemptId, Command, Job, JobFilter, JobId, JobRow, LogFilter, LogLine, Page, PromptPart, StateCounts, Verdict, WorkerId,
+};
 use serde::{Deserialize, Serialize};
 
 /// A question to the desk (`engine::desk`).
@@ -35,25 +37,6 @@ pub enum Answer {
     Failed { query: Query, message: String },
 }
 
-/// Which jobs. An empty filter is every job.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobFilter {
-    /// Any of these; empty = any.
-    pub states: Vec<JobState>,
-    pub lane: Option<Lane>,
-    pub project_id: Option<i64>,
-    /// In title, backend, worker or tags; case does not matter. `#12` is the id.
-    pub text: String,
-}
-
-/// A keyset page: rows beyond the key, newest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Page {
-    /// Rows older than this id; `None` = from the newest.
-    pub before: Option<i64>,
-    pub limit: usize,
-}
-
 /// Which part of a transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum From {
@@ -63,14 +46,6 @@ pub enum From {
     After(u64),
     /// Those before this sequence number.
     Before(u64),
-}
-
-/// Which lines of the log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LogFilter {
-    pub job: Option<JobId>,
-    /// In text, actor or word; case does not matter.
-    pub text: String,
 }
 
 /// One job in full.

@@ -2,11 +2,9 @@
 //! console. Long lists are not in it; they are pages, fetched on demand.
 
 use crate::domain::{
-    AttemptId, Hang, JobId, JobState, Kind, Lane, Limit, Liveness, Outcome, Priority, ProjectId, Timestamp, WaitReason, WorkerId,
-    WorkerStatus,
+    AttemptId, BackendPause, Hang, JobId, JobRow, Lane, Liveness, LogLine, Priority, ProjectId, Severity, Timestamp, WorkerId, WorkerStatus,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// The engine as a console sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,38 +86,6 @@ pub struct LaneView {
     pub next: Vec<JobRow>,
 }
 
-/// A job in a list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct JobRow {
-    pub id: JobId,
-    pub title: String,
-    pub state: JobState,
-    pub wait_reason: Option<WaitReason>,
-    pub priority: Priority,
-    pub lane: Lane,
-    #[serde(rename = "type")]
-    pub backend: String,
-    pub kind: Kind,
-    pub model: Option<String>,
-    /// The worker of its newest attempt, or the one asked for.
-    pub worker: Option<String>,
-    pub project_id: Option<ProjectId>,
-    pub attempts: u32,
-    pub max_attempts: u32,
-    pub attempt: Option<AttemptId>,
-    pub outcome: Option<Outcome>,
-    pub note: Option<String>,
-    /// Dependencies that are not done yet.
-    pub open_dependencies: u32,
-    pub created_at: Timestamp,
-    pub queued_at: Option<Timestamp>,
-    pub ready_at: Option<Timestamp>,
-    pub started_at: Option<Timestamp>,
-    pub finished_at: Option<Timestamp>,
-    pub tokens: u64,
-    pub cost_usd: f64,
-}
-
 /// A worker and, while it works, the live state of its attempt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkerRow {
@@ -188,17 +154,6 @@ pub struct BackendRow {
     pub pause: Option<BackendPause>,
 }
 
-/// A backend that takes no new attempt.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BackendPause {
-    pub limit: Limit,
-    pub since: Timestamp,
-    /// When the engine tries again; `None` = only the operator lifts it.
-    pub until: Option<Timestamp>,
-    /// `until` is the engine's own guess: the backend did not say when it resets.
-    pub guessed: bool,
-}
-
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HostView {
     pub memory_available: u64,
@@ -217,30 +172,6 @@ pub struct Attention {
     /// The key or command that helps.
     pub remedy: String,
     pub job: Option<JobId>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    Info,
-    Warn,
-    Fail,
-}
-
-/// One line of the episodic log: an event of the audit log, or something that an agent did.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LogLine {
-    /// The row of `events`; 0 for what is not there.
-    pub id: i64,
-    pub at: Timestamp,
-    pub severity: Severity,
-    pub actor: String,
-    /// What happened, a short word: `queued`, `running`, `done`, `worker`, `engine` …
-    pub what: String,
-    pub job: Option<JobId>,
-    pub attempt: Option<AttemptId>,
-    /// One line for people.
-    pub text: String,
 }
 
 impl Snapshot {
@@ -274,6 +205,3 @@ impl Snapshot {
         }
     }
 }
-
-/// Counts of jobs by state, for headers and filters.
-pub type StateCounts = BTreeMap<String, u64>;

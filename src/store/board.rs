@@ -1,0 +1,222 @@
+//! What the engine keeps in memory, and how it learns of changes: it follows the audit log past the last row that it knows.
+
+use super::events::Event;
+use super::row;
+use super::{Store, StoreError, Tx};
+use crate::domain::{
+    AttemptId, BackendPause, JobId, Kind, Lane, Limit, LimitKind, Priority, ProjectId, Timestamp, WorkerId,
+};
+use rusqlite::{Row, params};
+use std::collections::BTreeMap;
+
+/// What changed since an event.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// The newest event.
+    pub last: i64,
+    /// Jobs with an event since, each once.
+    pub jobs: Vec<JobId>,
+    /// Something else changed: lanes, workers, pauses, the engine's own switches.
+    pub other: bool,
+}
+
+/// A queued job as the scheduler needs it: no prompt, only its length.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueuedRow {
+    pub id: JobId,
+    pub priority: Priority,
+    pub queued_at: Timestamp,
+    pub ready_at: Option<Timestamp>,
+    pub backend: String,
+    pub kind: Kind,
+    pub model: Option<String>,
+    pub persona: Option<String>,
+    pub worker: Option<String>,
+    /// The worker of its last attempt: a retry goes back to its session.
+    pub last_worker: Option<WorkerId>,
+    pub project_id: Option<ProjectId>,
+    pub prompt_bytes: u64,
+    pub skills: u32,
+}
+
+/// The engine's switches, as the operator set them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EngineState {
+    pub epoch: u64,
+    pub paused: bool,
+    pub draining: bool,
+    pub paused_lanes: Vec<Lane>,
+    pub pauses: BTreeMap<String, (BackendPause, u32)>,
+}
+
+const QUEUED: &str = "SELECT j.id, j.priority, j.queued_at, j.ready_at, j.backend, j.kind, j.model, j.persona, j.worker, j.project_id,
+    length(CAST(j.prompt AS BLOB)) AS prompt_bytes, json_array_length(j.skills) AS skills, a.worker_id AS last_worker
+    FROM jobs j LEFT JOIN attempts a ON a.id = j.attempt_id WHERE j.state = 'queued'";
+
+impl Store {
+    /// What changed after event `after`.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn changes(&self, after: i64) -> Result<Changes, StoreError> {
+        let rows = row::all(self, "SELECT id, job_id FROM events WHERE id > ?1 ORDER BY id", [after], |r| {
+            Ok((r.get::<_, i64>(0)?, r.get::<_, Option<i64>>(1)?))
+        })?;
+        let mut changes = Changes { last: rows.last().map_or(after, |r| r.0), ..Changes::default() };
+        for (_, job) in rows {
+            match job {
+                Some(id) => changes.jobs.push(JobId(id)),
+                None => changes.other = true,
+            }
+        }
+        changes.jobs.sort_unstable();
+        changes.jobs.dedup();
+        Ok(changes)
+    }
+
+    /// The newest event's id; 0 if there is none.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn last_event(&self) -> Result<i64, StoreError> {
+        row::one(self, "SELECT coalesce(max(id), 0) FROM events", [], |r| r.get(0))
+    }
+
+    /// Every queued job.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn queued(&self) -> Result<Vec<QueuedRow>, StoreError> {
+        row::all(self, QUEUED, [], read_queued)
+    }
+
+    /// A job, if it is queued now.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn queued_job(&self, id: JobId) -> Result<Option<QueuedRow>, StoreError> {
+        row::optional(self, &format!("{QUEUED} AND j.id = ?1"), [id.0], read_queued)
+    }
+
+    /// Jobs whose end the operator asked for while they run.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn kill_requests(&self) -> Result<Vec<(JobId, AttemptId)>, StoreError> {
+        row::all(self, "SELECT id, attempt_id FROM jobs WHERE state = 'running' AND kill_requested = 1", [], |r| {
+            Ok((JobId(r.get(0)?), AttemptId(r.get(1)?)))
+        })
+    }
+
+    /// Jobs that wait, by lane.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn waiting_by_lane(&self) -> Result<[u32; 3], StoreError> {
+        let mut counts = [0; 3];
+        for (lane, n) in row::all(self, "SELECT lane, count(*) FROM jobs WHERE state = 'waiting' GROUP BY lane", [], |r| {
+            Ok((r.get::<_, usize>(0)?, r.get::<_, u32>(1)?))
+        })? {
+            counts[lane.min(2)] += n;
+        }
+        Ok(counts)
+    }
+
+    /// The engine's switches and the pauses in force.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn engine_state(&self) -> Result<EngineState, StoreError> {
+        let (epoch, paused, draining) =
+            row::one(self, "SELECT epoch, paused, draining FROM engine WHERE id = 1", [], |r| Ok((row::count(r, "epoch")?, r.get(1)?, r.get(2)?)))?;
+        let lanes = row::all(self, "SELECT lane FROM lanes WHERE paused = 1", [], |r| r.get::<_, u8>(0))?;
+        let pauses = row::all(self, "SELECT * FROM backend_pauses", [], |r| {
+            let limit = Limit { kind: row::word::<LimitKind>(r, "kind")?, resets_at: None, message: r.get("message")? };
+            let until = row::opt_time(r, "until")?;
+            let guessed = r.get("guessed")?;
+            let limit = Limit { resets_at: until.filter(|_| !guessed), ..limit };
+            Ok((r.get::<_, String>("backend")?, (BackendPause { limit, since: row::time(r, "since")?, until, guessed }, r.get("streak")?)))
+        })?;
+        Ok(EngineState {
+            epoch,
+            paused,
+            draining,
+            paused_lanes: lanes.into_iter().filter_map(|n| Lane::try_from(n).ok()).collect(),
+            pauses: pauses.into_iter().collect(),
+        })
+    }
+}
+
+impl Tx<'_> {
+    /// Takes over as the engine: the new epoch. Rows written under an older one are fenced by it.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn take_epoch(&self, actor: &str, now: Timestamp) -> Result<u64, StoreError> {
+        self.run("UPDATE engine SET epoch = epoch + 1, draining = 0 WHERE id = 1", [])?;
+        let epoch = self.engine_state()?.epoch;
+        let text = format!("engine took over, epoch {epoch}");
+        self.event(&Event::new(now, actor, "engine", &text))?;
+        Ok(epoch)
+    }
+
+    /// Puts a pause on a backend, or replaces the one it has.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn pause_backend(&self, backend: &str, pause: &BackendPause, streak: u32, actor: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO backend_pauses (backend, kind, message, since, until, guessed, streak) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (backend) DO UPDATE SET kind = excluded.kind, message = excluded.message, since = excluded.since,
+                until = excluded.until, guessed = excluded.guessed, streak = excluded.streak",
+            params![
+                backend,
+                pause.limit.kind.as_str(),
+                pause.limit.message,
+                pause.since.0,
+                pause.until.map(|t| t.0),
+                pause.guessed,
+                streak
+            ],
+        )?;
+        let until = match (pause.until, pause.guessed) {
+            (Some(t), false) => format!("until {t}"),
+            (Some(t), true) => format!("reset unknown, next try {t}"),
+            (None, _) => "until the operator lifts it".to_owned(),
+        };
+        let text = format!("{backend} paused {until}: {}", pause.limit.message);
+        self.event(&Event { severity: "warn", ..Event::new(now, actor, "backend", &text) })?;
+        Ok(())
+    }
+
+    /// Lifts a backend's pause; false if there was none.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn resume_backend(&self, backend: &str, why: &str, actor: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let n = self.run("DELETE FROM backend_pauses WHERE backend = ?1", [backend])?;
+        if n > 0 {
+            let text = format!("{backend} resumed: {why}");
+            self.event(&Event::new(now, actor, "backend", &text))?;
+        }
+        Ok(n > 0)
+    }
+}
+
+fn read_queued(r: &Row<'_>) -> rusqlite::Result<QueuedRow> {
+    Ok(QueuedRow {
+        id: JobId(r.get("id")?),
+        priority: Priority::new(r.get("priority")?).unwrap_or(Priority::P5),
+        queued_at: row::time(r, "queued_at")?,
+        ready_at: row::opt_time(r, "ready_at")?,
+        backend: r.get("backend")?,
+        kind: row::word(r, "kind")?,
+        model: r.get("model")?,
+        persona: r.get("persona")?,
+        worker: r.get("worker")?,
+        last_worker: r.get::<_, Option<i64>>("last_worker")?.map(WorkerId),
+        project_id: r.get::<_, Option<i64>>("project_id")?.map(ProjectId),
+        prompt_bytes: row::count(r, "prompt_bytes")?,
+        skills: r.get("skills")?,
+    })
+}
