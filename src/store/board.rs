@@ -115,7 +115,7 @@ impl Store {
     pub fn waiting_by_lane(&self) -> Result<[u32; 3], StoreError> {
         let mut counts = [0; 3];
         for (lane, n) in row::all(self, "SELECT lane, count(*) FROM jobs WHERE state = 'waiting' GROUP BY lane", [], |r| {
-            Ok((r.get::<_, usize>(0)?, r.get::<_, u32>(1)?))
+            Ok((r.get::<_, u8>(0)? as usize, r.get::<_, u32>(1)?))
         })? {
             counts[lane.min(2)] += n;
         }
@@ -133,7 +133,7 @@ impl Store {
         let pauses = row::all(self, "SELECT * FROM backend_pauses", [], |r| {
             let limit = Limit { kind: row::word::<LimitKind>(r, "kind")?, resets_at: None, message: r.get("message")? };
             let until = row::opt_time(r, "until")?;
-            let guessed = r.get("guessed")?;
+            let guessed: bool = r.get("guessed")?;
             let limit = Limit { resets_at: until.filter(|_| !guessed), ..limit };
             Ok((r.get::<_, String>("backend")?, (BackendPause { limit, since: row::time(r, "since")?, until, guessed }, r.get("streak")?)))
         })?;

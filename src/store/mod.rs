@@ -20,6 +20,7 @@ pub use capacity::Spent;
 pub use commands::apply;
 pub use error::StoreError;
 pub use jobs::Added;
+pub use pages::Day;
 pub use projects::{Project, Task};
 pub use workers::NewWorker;
 

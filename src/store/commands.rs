@@ -1,0 +1,170 @@
+//! What the operator may ask for, applied to the database: by the console, the command line and the engine alike, with or
+//! without an engine running.
+
+use super::events::Event;
+use super::jobs::Move;
+use super::{StoreError, Tx};
+use crate::domain::{
+    Applied, BackendPause, Command, Job, JobId, JobState, Limit, LimitKind, Priority, Seen, Timestamp, WorkerId, WorkerStatus,
+};
+use rusqlite::params;
+
+/// Applies one command. What cannot be done is an answer, not an error.
+///
+/// # Errors
+/// The database.
+pub fn apply(tx: &Tx<'_>, command: &Command, actor: &str, now: Timestamp) -> Result<Applied, StoreError> {
+    match command {
+        Command::AddJob { spec } => match tx.add_job(spec, actor, now) {
+            Ok(added) => Ok(Applied::Added { job: added.job, existing: added.existing }),
+            Err(e @ (StoreError::NoJob(_) | StoreError::Unknown { .. } | StoreError::Invalid(_))) => Ok(refused(e)),
+            Err(e) => Err(e),
+        },
+        Command::Kill { job, seen } => tx.on_job(*job, *seen, |j| tx.kill(j, actor, now)),
+        Command::Retry { job, seen } => tx.on_job(*job, *seen, |j| tx.retry(j, actor, now)),
+        Command::SetPriority { job, priority, seen } => tx.on_job(*job, *seen, |j| tx.reprioritise(j, *priority, actor, now)),
+        Command::PauseLane { lane, paused } => {
+            tx.run("UPDATE lanes SET paused = ?1 WHERE lane = ?2", params![paused, lane.number()])?;
+            let message = format!("lane {} ({}) {}", lane.number(), lane.name(), word(*paused));
+            tx.event(&Event::new(now, actor, "lane", &message))?;
+            done(message, Command::PauseLane { lane: *lane, paused: !paused })
+        }
+        Command::PauseWorker { worker, paused } => tx.pause_worker(*worker, *paused, actor, now),
+        Command::RetireWorker { worker } => tx.retire_worker(*worker, actor, now),
+        Command::PauseEngine { paused } => {
+            tx.run("UPDATE engine SET paused = ?1 WHERE id = 1", params![paused])?;
+            let message = format!("dispatching {}", word(*paused));
+            tx.event(&Event::new(now, actor, "engine", &message))?;
+            done(message, Command::PauseEngine { paused: !paused })
+        }
+        Command::Drain { on } => {
+            tx.run("UPDATE engine SET draining = ?1 WHERE id = 1", params![on])?;
+            let message = if *on { "draining: no new starts; the engine ends with the last job" } else { "draining called off" };
+            tx.event(&Event::new(now, actor, "engine", message))?;
+            done(message.to_owned(), Command::Drain { on: !on })
+        }
+        Command::PauseBackend { backend, paused } => tx.hold_backend(backend, *paused, actor, now),
+    }
+}
+
+fn done(message: String, undo: Command) -> Result<Applied, StoreError> {
+    Ok(Applied::Done { message, undo: Some(undo) })
+}
+
+fn refused(why: impl ToString) -> Applied {
+    Applied::Refused { message: why.to_string() }
+}
+
+fn word(paused: bool) -> &'static str {
+    if paused { "paused" } else { "resumed" }
+}
+
+impl Tx<'_> {
+    fn on_job(&self, id: JobId, seen: Option<Seen>, f: impl FnOnce(&Job) -> Result<Applied, StoreError>) -> Result<Applied, StoreError> {
+        let Some(job) = self.job(id)? else { return Ok(refused(StoreError::NoJob(id))) };
+        if let Some(seen) = seen
+            && (seen.state != job.state || seen.attempt != job.attempt)
+        {
+            return Ok(Applied::Stale { message: format!("job {id} is {} now (it was {} on screen)", job.state, seen.state) });
+        }
+        f(&job)
+    }
+
+    fn kill(&self, job: &Job, actor: &str, now: Timestamp) -> Result<Applied, StoreError> {
+        let id = job.id;
+        match job.state {
+            s if s.is_final() => Ok(refused(format!("job {id} is {s} already"))),
+            JobState::Running => {
+                if job.kill_requested {
+                    return Ok(refused(format!("job {id} is being ended already")));
+                }
+                self.run("UPDATE jobs SET kill_requested = 1 WHERE id = ?1 AND state = 'running'", [id.0])?;
+                let text = format!("{actor} asked for its end");
+                self.event(&Event { job: Some(id), attempt: job.attempt, severity: "warn", ..Event::new(now, actor, "kill", &text) })?;
+                Ok(Applied::Done { message: format!("job {id} is being ended"), undo: None })
+            }
+            from => {
+                let note = format!("killed by {actor}");
+                let mv = Move { note: Some(&note), severity: "warn", ..Move::to(JobState::Killed, &note) };
+                self.move_job(id, from, job.attempt, &mv, actor, now)?;
+                Ok(Applied::Done { message: format!("job {id} killed"), undo: Some(Command::Retry { job: id, seen: None }) })
+            }
+        }
+    }
+
+    fn retry(&self, job: &Job, actor: &str, now: Timestamp) -> Result<Applied, StoreError> {
+        let id = job.id;
+        if job.state == JobState::Queued && job.ready_at.is_some() {
+            self.run("UPDATE jobs SET ready_at = NULL WHERE id = ?1", [id.0])?;
+            self.event(&Event { job: Some(id), ..Event::new(now, actor, "retry", "retried at once instead of after its delay") })?;
+            return Ok(Applied::Done { message: format!("job {id} goes next"), undo: None });
+        }
+        if !job.state.is_final() {
+            return Ok(refused(format!("job {id} is {}: only a job that ended can be retried", job.state)));
+        }
+        if let Some(key) = &job.spec.dedup_key {
+            let open: Option<i64> = super::row::optional(
+                self,
+                "SELECT id FROM jobs WHERE dedup_key = ?1 AND state IN ('waiting', 'queued', 'running', 'reviewing')",
+                [key],
+                |r| r.get(0),
+            )?;
+            if let Some(open) = open {
+                return Ok(refused(format!("job {id} has the same dedup key as job {open}, which is open")));
+            }
+        }
+        self.run("UPDATE jobs SET attempts = 0, losses = 0, outcome = NULL WHERE id = ?1", [id.0])?;
+        self.move_job(id, job.state, job.attempt, &Move::to(JobState::Queued, &format!("retried by {actor}")), actor, now)?;
+        Ok(Applied::Done { message: format!("job {id} queued again"), undo: Some(Command::Kill { job: id, seen: None }) })
+    }
+
+    fn reprioritise(&self, job: &Job, priority: Priority, actor: &str, now: Timestamp) -> Result<Applied, StoreError> {
+        let id = job.id;
+        if job.state.is_final() {
+            return Ok(refused(format!("job {id} is {}: its priority has no effect any more", job.state)));
+        }
+        let old = job.spec.priority;
+        self.run("UPDATE jobs SET priority = ?1 WHERE id = ?2", params![priority.level(), id.0])?;
+        let message = format!("job {id} {old} -> {priority}");
+        self.event(&Event { job: Some(id), attempt: job.attempt, ..Event::new(now, actor, "priority", &message) })?;
+        done(message, Command::SetPriority { job: id, priority: old, seen: None })
+    }
+
+    fn pause_worker(&self, id: WorkerId, paused: bool, actor: &str, now: Timestamp) -> Result<Applied, StoreError> {
+        let Some(w) = self.worker(id)? else { return Ok(refused(format!("there is no worker {id}: `orc worker ls` lists them"))) };
+        if w.status == WorkerStatus::Retired {
+            return Ok(refused(format!("worker {} has retired", w.name)));
+        }
+        let status = match (paused, w.attempt) {
+            (true, _) => WorkerStatus::Paused,
+            (false, Some(_)) => WorkerStatus::Working,
+            (false, None) => WorkerStatus::Idle,
+        };
+        let message = format!("worker {} {}", w.name, word(paused));
+        self.set_worker_status(id, status, &message, actor, now)?;
+        done(message, Command::PauseWorker { worker: id, paused: !paused })
+    }
+
+    fn retire_worker(&self, id: WorkerId, actor: &str, now: Timestamp) -> Result<Applied, StoreError> {
+        let Some(w) = self.worker(id)? else { return Ok(refused(format!("there is no worker {id}: `orc worker ls` lists them"))) };
+        if w.attempt.is_some() {
+            return Ok(refused(format!("worker {} is working: kill its job first, or pause it and retire it later", w.name)));
+        }
+        let message = format!("worker {} retired", w.name);
+        self.set_worker_status(id, WorkerStatus::Retired, &message, actor, now)?;
+        Ok(Applied::Done { message, undo: None })
+    }
+
+    fn hold_backend(&self, backend: &str, paused: bool, actor: &str, now: Timestamp) -> Result<Applied, StoreError> {
+        if paused {
+            let limit = Limit { kind: LimitKind::Operator, resets_at: None, message: format!("held by {actor}") };
+            self.pause_backend(backend, &BackendPause { limit, since: now, until: None, guessed: false }, 0, actor, now)?;
+        } else if !self.resume_backend(backend, &format!("by {actor}"), actor, now)? {
+            return Ok(refused(format!("backend {backend} is not paused")));
+        }
+        done(
+            format!("backend {backend} {}", word(paused)),
+            Command::PauseBackend { backend: backend.to_owned(), paused: !paused },
+        )
+    }
+}
