@@ -1,10 +1,12 @@
 //! What processes say to each other: plain data with serde, over any stream. No I/O here.
 
+mod control;
 mod frame;
 mod query;
 mod snapshot;
 mod spec;
 
+pub use control::{ControlFrame, ControlReply};
 pub use frame::{EngineFrame, Heartbeat, Hello, MAX_FRAME, PROTOCOL, ShimFrame, SpooledEvent};
 pub use crate::domain::{BackendPause, JobFilter, JobRow, LogFilter, LogLine, Page, Severity, StateCounts};
 pub use query::{Answer, From, JobDetail, Query, WorkerDetail};
