@@ -1,0 +1,253 @@
+//! The console's desk: a thread with a database connection of its own that answers questions and applies commands, so that
+//! neither the console nor the engine ever waits for the other.
+
+use super::why;
+use crate::config::{Settings, Workspace};
+use crate::domain::{Attempt, AttemptId, Command, JobId, PromptPart, WorkerId};
+use crate::os::clock;
+use crate::store::{Store, StoreError, apply};
+use crate::wire::{Answer, From, JobDetail, Query, SpooledEvent, WorkerDetail, files};
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// How much of a result a console gets, in bytes.
+const RESULT_CUT: usize = 256 * 1024;
+/// How many events of a job, attempts of a worker.
+const NEWEST: usize = 200;
+
+/// Called after a command has changed the database.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// A running desk. It ends when this is dropped.
+pub struct Desk {
+    questions: std::sync::mpsc::Sender<Query>,
+}
+
+impl Desk {
+    /// Starts the thread; answers go to `answers`, the newest settings come from `settings`.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start(workspace: Workspace, settings: Arc<Settings>, answers: mpsc::Sender<Answer>, wake: Wake) -> std::io::Result<Desk> {
+        let (questions, inbox) = std::sync::mpsc::channel::<Query>();
+        std::thread::Builder::new().name("desk".into()).spawn(move || {
+            let mut seat = Open { workspace, settings, store: None, wake };
+            while let Ok(query) = inbox.recv() {
+                let answer = seat.answer(&query).unwrap_or_else(|e| Answer::Failed { query, message: e.to_string() });
+                if answers.blocking_send(answer).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Desk { questions })
+    }
+
+    /// Asks; the answer comes through the channel that `start` got.
+    pub fn ask(&self, query: Query) {
+        // The thread ends only with this sender.
+        let _ = self.questions.send(query);
+    }
+}
+
+/// What can go wrong with a question.
+#[derive(Debug, thiserror::Error)]
+enum DeskError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("cannot read {}: {source}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+}
+
+struct Open {
+    workspace: Workspace,
+    settings: Arc<Settings>,
+    store: Option<Store>,
+    wake: Wake,
+}
+
+impl Open {
+    fn store(&mut self) -> Result<&mut Store, StoreError> {
+        if self.store.is_none() {
+            self.store = Some(Store::open(&self.workspace.database())?);
+        }
+        Ok(self.store.as_mut().expect("opened above"))
+    }
+
+    fn answer(&mut self, query: &Query) -> Result<Answer, DeskError> {
+        Ok(match query {
+            Query::Jobs { filter, page } => {
+                let store = self.store()?;
+                let mut rows = store.jobs(filter, crate::domain::Page { limit: page.limit + 1, ..*page })?;
+                let more = rows.len() > page.limit;
+                rows.truncate(page.limit);
+                Answer::Jobs { counts: store.job_counts(filter)?, filter: filter.clone(), page: *page, rows, more }
+            }
+            Query::Job { job } => Answer::Job(Box::new(self.job(*job)?)),
+            Query::Transcript { attempt, from, limit } => self.transcript(*attempt, *from, *limit)?,
+            Query::Log { filter, page } => {
+                let mut lines = self.store()?.log(filter, crate::domain::Page { limit: page.limit + 1, ..*page })?;
+                let more = lines.len() > page.limit;
+                lines.truncate(page.limit);
+                Answer::Log { filter: filter.clone(), page: *page, lines, more }
+            }
+            Query::Worker { worker } => Answer::Worker(Box::new(self.worker(*worker)?)),
+            Query::Command(command) => self.command(command)?,
+        })
+    }
+
+    fn command(&mut self, command: &Command) -> Result<Answer, DeskError> {
+        let now = clock::now();
+        let applied = self.store()?.write(|tx| apply(tx, command, "operator", now))?;
+        (self.wake)();
+        Ok(Answer::Applied { command: command.clone(), applied })
+    }
+
+    fn job(&mut self, id: JobId) -> Result<JobDetail, DeskError> {
+        let settings = self.settings.clone();
+        let workspace = self.workspace.clone();
+        let store = self.store()?;
+        let job = store.job(id)?.ok_or(StoreError::NoJob(id))?;
+        let attempts = store.attempts(id)?;
+        let mut events = store.log(
+            &crate::domain::LogFilter { job: Some(id), text: String::new() },
+            crate::domain::Page { before: None, limit: NEWEST },
+        )?;
+        events.reverse();
+        let prompt_parts = attempts.last().map(|a| prompt_parts(&workspace, a)).unwrap_or_default();
+        let why = why::explain(store, &settings, &workspace, &job, clock::now())?;
+        Ok(JobDetail {
+            result: result(&attempts),
+            dependencies: store.dependencies(id)?,
+            dependents: store.dependents(id)?,
+            attempts,
+            events,
+            prompt_parts,
+            why,
+            job,
+        })
+    }
+
+    fn worker(&mut self, id: WorkerId) -> Result<WorkerDetail, DeskError> {
+        let store = self.store()?;
+        let w = store.worker(id)?.ok_or(StoreError::Unknown { what: "worker", name: id.to_string() })?;
+        Ok(WorkerDetail {
+            attempts: store.worker_attempts(id, NEWEST)?,
+            directory: w.directory.clone(),
+            skills: w.skills.clone(),
+            session_tokens: w.session_tokens,
+            worker: super::snapshot::worker_row(&w, None),
+        })
+    }
+
+    fn transcript(&self, attempt: AttemptId, from: From, limit: usize) -> Result<Answer, DeskError> {
+        let path = self.workspace.attempt_dir(attempt).join(files::SPOOL);
+        let (events, more_before, more_after) =
+            stretch(&path, from, limit).map_err(|source| DeskError::File { path: path.clone(), source })?;
+        Ok(Answer::Transcript { attempt, from, events, more_before, more_after })
+    }
+}
+
+/// The parts of the prompt that an attempt got, without their text.
+pub fn prompt_parts(workspace: &Workspace, attempt: &Attempt) -> Vec<PromptPart> {
+    let path = workspace.attempt_dir(attempt.id).join(files::PARTS);
+    let parts: Vec<PromptPart> = std::fs::read(path).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
+    parts.into_iter().map(|p| PromptPart { text: String::new(), ..p }).collect()
+}
+
+fn result(attempts: &[Attempt]) -> Option<String> {
+    let path = attempts.iter().rev().find_map(|a| a.result_file.as_ref())?;
+    let text = std::fs::read_to_string(path).ok()?;
+    if text.len() <= RESULT_CUT {
+        return Some(text);
+    }
+    let cut = text.floor_char_boundary(RESULT_CUT);
+    Some(format!("{}\n… ({} bytes in all: {path})", &text[..cut], text.len()))
+}
+
+/// A stretch of a spool. Reading on from a known place costs what is new, since sequence numbers grow with the file: the
+/// search is by bisection over byte offsets.
+fn stretch(path: &Path, from: From, limit: usize) -> std::io::Result<(Vec<SpooledEvent>, bool, bool)> {
+    let mut file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok((Vec::new(), false, false)),
+        Err(e) => return Err(e),
+    };
+    let size = file.metadata()?.len();
+    let newest = last_seq(&mut file, size)?;
+    let first = match from {
+        From::After(seq) => seq + 1,
+        From::End => newest.saturating_sub(limit as u64) + 1,
+        From::Before(seq) => seq.saturating_sub(limit as u64).max(1),
+    };
+    let last = match from {
+        From::Before(seq) => seq.saturating_sub(1),
+        From::After(_) | From::End => newest,
+    };
+    let mut events = Vec::new();
+    file.seek(SeekFrom::Start(offset_of(&mut file, size, first)?))?;
+    for line in BufReader::new(&file).split(b'\n') {
+        let Ok(event) = serde_json::from_slice::<SpooledEvent>(&line?) else { continue };
+        if event.seq > last || events.len() >= limit {
+            break;
+        }
+        if event.seq >= first {
+            events.push(event);
+        }
+    }
+    let more_before = events.first().is_some_and(|e| e.seq > 1);
+    let more_after = events.last().is_some_and(|e| e.seq < newest);
+    Ok((events, more_before, more_after))
+}
+
+/// The byte offset of a line at or before the one with sequence number `seq`.
+fn offset_of(file: &mut std::fs::File, size: u64, seq: u64) -> std::io::Result<u64> {
+    let (mut low, mut high) = (0, size);
+    while high - low > 64 * 1024 {
+        let middle = low + (high - low) / 2;
+        match line_after(file, middle)? {
+            Some((start, found)) if found < seq && start < high => low = start,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}
+
+/// The first whole line after an offset: where it starts and its sequence number.
+fn line_after(file: &mut std::fs::File, offset: u64) -> std::io::Result<Option<(u64, u64)>> {
+    file.seek(SeekFrom::Start(offset))?;
+    let mut reader = BufReader::new(&*file);
+    let mut skipped = Vec::new();
+    let mut start = offset + reader.read_until(b'\n', &mut skipped)? as u64;
+    loop {
+        let mut line = Vec::new();
+        let n = reader.read_until(b'\n', &mut line)?;
+        if n == 0 {
+            return Ok(None);
+        }
+        if let Ok(event) = serde_json::from_slice::<SpooledEvent>(&line) {
+            return Ok(Some((start, event.seq)));
+        }
+        start += n as u64;
+    }
+}
+
+fn last_seq(file: &mut std::fs::File, size: u64) -> std::io::Result<u64> {
+    let mut back = 64 * 1024;
+    loop {
+        let start = size.saturating_sub(back);
+        file.seek(SeekFrom::Start(start))?;
+        let mut seq = None;
+        for line in BufReader::new(&*file).split(b'\n') {
+            if let Ok(event) = serde_json::from_slice::<SpooledEvent>(&line?) {
+                seq = Some(event.seq);
+            }
+        }
+        match seq {
+            Some(seq) => return Ok(seq),
+            None if start == 0 => return Ok(0),
+            None => back *= 4,
+        }
+    }
+}
