@@ -3,5 +3,6 @@
 #![forbid(unsafe_code)]
 
 pub mod domain;
+pub mod os;
 pub mod store;
 pub mod wire;

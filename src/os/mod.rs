@@ -1,0 +1,14 @@
+//! The operating system, as this product needs it: processes and their trees, containment, locks, files that are whole or
+//! absent, the host's memory and disk, the clock. Linux; everything that it makes is for its owner only.
+
+pub mod cgroup;
+pub mod clock;
+mod error;
+pub mod files;
+pub mod host;
+mod lock;
+pub mod process;
+pub mod tree;
+
+pub use error::OsError;
+pub use lock::Lock;
