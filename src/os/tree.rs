@@ -132,7 +132,6 @@ impl Scope<'_> {
         while !living.is_empty() && Instant::now() < until {
             self.group.map(|group| signal_group(group, Signal::KILL));
             self.signal(&living, &[Signal::KILL], until, &mut seen);
-            reap(None);
             living = self.living();
         }
         Swept { found: seen.len() as u32, left: living.iter().map(|s| s.pid).collect() }
@@ -208,9 +207,9 @@ mod tests {
         let mut child = Command::new("sh").args(["-c", script]).env(MARK, mark).process_group(0).stdout(Stdio::piped()).spawn().unwrap();
         let mut up = [0; 3];
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut up).unwrap();
-        // Its last exec is under way; meanwhile the process has no memory and no environment.
+        // Its last exec is under way, during which a process shows neither memory nor environment.
         let until = Instant::now() + Duration::from_secs(20);
-        let is_tail = |s: &Stat| std::fs::read(format!("/proc/{}/comm", s.pid)).is_ok_and(|comm| comm == b"tail\n");
+        let is_tail = |s: &Stat| std::fs::read(format!("/proc/{}/comm", s.pid)).is_ok_and(|comm| comm == b"tail\n") && s.state == b'S';
         while !descendants(child.id() as i32).iter().all(is_tail) {
             assert!(Instant::now() < until);
             std::thread::yield_now();
