@@ -5,7 +5,7 @@ use super::jobs::Move;
 use super::row;
 use super::{Store, StoreError, Tx};
 use crate::domain::{
-    Attempt, AttemptId, ExitReport, JobId, JobState, Outcome, ProcessIdentity, Timestamp, Usage, WorkerId,
+    Attempt, AttemptId, ExitReport, JobId, JobState, Next, Outcome, ProcessIdentity, Timestamp, Usage, WorkerId,
 };
 use rusqlite::{Row, params};
 
@@ -26,16 +26,6 @@ pub struct Claim {
     pub directory: String,
     /// Tokens reserved.
     pub estimate: u64,
-}
-
-/// What follows for the job when an attempt ends.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Next {
-    Done,
-    /// Back in the queue. `counts`: it used up an attempt; `lost`: it adds to the losses.
-    Queued { ready_at: Option<Timestamp>, counts: bool, lost: bool, note: String },
-    Failed { note: String },
-    Killed { note: String },
 }
 
 /// How an attempt ended and what follows.

@@ -149,6 +149,7 @@ impl Tx<'_> {
         actor: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        debug_assert!(crate::domain::allowed(from, mv.to), "{from} -> {} is no transition", mv.to);
         let changed = self.run(
             "UPDATE jobs SET state = ?1, wait_reason = ?2, ready_at = ?3, note = ?4,
                     queued_at = CASE WHEN ?1 = 'queued' THEN ?5 ELSE queued_at END,

@@ -14,7 +14,7 @@ mod projects;
 mod row;
 mod workers;
 
-pub use attempts::{Claim, Finish, Next, OpenAttempt};
+pub use attempts::{Claim, Finish, OpenAttempt};
 pub use board::{Changes, EngineState, QueuedRow};
 pub use capacity::Spent;
 pub use commands::apply;
