@@ -152,10 +152,10 @@ impl Capacity {
             return closed(Gate::Backend, format!("{name} is paused ({}): {}", p.limit.kind, p.limit.message), format!("{until}; `orc backend resume {name}`"));
         }
         if b.probing && b.running > 0 {
-            return closed(Gate::Backend, format!("{name} comes back from a limit: one job tries first"), "that job ends well".into());
+            return closed(Gate::Backend, format!("{name} comes back from a limit: one job tries first"), "that job ends well");
         }
         if b.max_running > 0 && b.running >= b.max_running {
-            return closed(Gate::Backend, format!("{name} runs {} of at most {}", b.running, b.max_running), "one of them ends".into());
+            return closed(Gate::Backend, format!("{name} runs {} of at most {}", b.running, b.max_running), "one of them ends");
         }
         let minute = Duration::from_secs(60);
         let recent = b.starts.iter().filter(|t| now.since(**t) < minute).count();

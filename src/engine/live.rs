@@ -1,7 +1,7 @@
 //! What the engine knows of running attempts beyond the database: connections, heartbeats, the newest word. In memory only.
 
 use super::input::Link;
-use crate::domain::{AgentEvent, AttemptId, Hang, JobId, Kind, Level, Outcome, Priority, Timestamp, Usage, WorkerId};
+use crate::domain::{AgentEvent, AttemptId, Hang, JobId, Kind, Level, Priority, Timestamp, Usage, WorkerId};
 use crate::wire::Heartbeat;
 
 /// A running attempt.
@@ -31,8 +31,6 @@ pub struct Live {
     pub kill_requested: bool,
     /// A look at it is under way, or its shim is known to be gone.
     pub probing: bool,
-    /// An outcome that the engine has decided and the shim only has to carry out.
-    pub verdict: Option<Outcome>,
 }
 
 /// The part of an event that fits on one line of a list.

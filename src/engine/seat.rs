@@ -140,15 +140,13 @@ impl Follow {
     fn run(self) {
         match Host::start(self.workspace.clone(), self.settings.clone(), self.options.demo, self.publish.clone()) {
             Ok(host) => {
+                let over = host.over();
                 if let Ok(mut slot) = self.host.lock() {
                     *slot = Some(host);
                 }
-                // When this engine has been handed over, its successor is followed.
-                let host = self.host.clone();
-                while host.lock().is_ok_and(|h| h.as_ref().is_some_and(Host::runs)) {
-                    std::thread::park_timeout(Duration::from_millis(500));
-                }
-                if let Ok(mut slot) = host.lock() {
+                // When this engine has ended or been handed over, its successor is followed.
+                over.wait();
+                if let Ok(mut slot) = self.host.lock() {
                     slot.take();
                 }
             }

@@ -1,0 +1,292 @@
+//! Starts: who is picked, which worker and session, what the agent is told, and the claim.
+
+use super::core::{Effect, State};
+use super::launcher::Launch;
+use crate::config::{Backend, RenderInput};
+use crate::domain::{
+    AttemptId, BackendCapacity, ExitReport, Job, JobId, Named, Outcome, QueuedJob, Resolution, Timestamp, Worker, WorkerId, WorkerStatus, pick,
+    reservation, resolve, rotation, sha256_hex,
+};
+use crate::engine::prompt::{PromptDocument, PromptInput, assemble};
+use crate::store::{Claim, NewWorker, QueuedRow, StoreError, Tx};
+use crate::wire::{AttemptLimits, AttemptSpec, PROTOCOL};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// A backend's room before anything runs.
+pub(super) fn backend_capacity(backend: &Backend) -> BackendCapacity {
+    BackendCapacity { max_running: backend.concurrent, per_minute: backend.per_minute, ..BackendCapacity::default() }
+}
+
+/// What a start needs, once its worker is known.
+struct Start<'a> {
+    job: &'a Job,
+    worker: Worker,
+    session: Option<String>,
+    resume: bool,
+    document: PromptDocument,
+    estimate: u64,
+}
+
+impl State {
+    /// Starts what may start, in claim order.
+    pub(super) fn dispatch(&mut self, tx: &Tx<'_>, now: Timestamp, out: &mut Vec<Effect>) -> Result<(), StoreError> {
+        self.fill_capacity(now);
+        let mut passed = BTreeSet::new();
+        for _ in 0..self.capacity.limits.burst {
+            let Some(job) = pick(&self.queue, &self.capacity, &passed, now).cloned() else { return Ok(()) };
+            passed.insert(job.id);
+            if self.start(tx, &job, now, out)? {
+                self.capacity.started(&job, now);
+                self.queue.remove(job.id);
+            }
+        }
+        // More may start: again at once, after this batch is on the disk.
+        self.burst = true;
+        Ok(())
+    }
+
+    /// Brings the counts of the capacity up to date with what runs.
+    pub(super) fn fill_capacity(&mut self, now: Timestamp) {
+        let settings = &self.settings;
+        let c = &mut self.capacity;
+        c.running = self.lives.len() as u32;
+        c.paused_lanes = self.switches.paused_lanes.iter().map(|l| l.number()).collect();
+        c.closed = if !self.adopting.is_empty() {
+            Some((format!("{} attempt(s) of the last engine are being looked at", self.adopting.len()), "a moment".into()))
+        } else if self.switches.draining {
+            Some(("the engine drains".into(), "`orc engine resume`".into()))
+        } else if self.switches.paused {
+            Some(("dispatching is paused".into(), "`orc engine resume`".into()))
+        } else {
+            None
+        };
+        for (name, b) in &mut c.backends {
+            b.running = self.lives.values().filter(|l| l.backend == *name).count() as u32;
+            b.pause = self.switches.pauses.get(name).map(|(p, _)| p.clone());
+            b.probing = b.pause.is_none() && self.streaks.contains_key(name);
+        }
+        c.named = self
+            .workers
+            .iter()
+            .map(|w| {
+                let named = match w.status {
+                    WorkerStatus::Paused | WorkerStatus::Unhealthy => Named::Paused,
+                    _ if w.attempt.is_some() => Named::Busy,
+                    _ => Named::Free,
+                };
+                (w.name.clone(), named)
+            })
+            .collect();
+        let _ = settings;
+        c.budget.press(&c.limits.budget, self.queue.len(), now);
+    }
+
+    /// A queued row with its estimate.
+    pub(super) fn queued_job(&self, row: QueuedRow) -> QueuedJob {
+        let uses_model = self.backends.get(&row.backend).is_none_or(|b| b.uses_model());
+        QueuedJob {
+            estimate: reservation(row.prompt_bytes, self.settings.context_estimate, self.expected.output(row.kind), uses_model),
+            id: row.id,
+            priority: row.priority,
+            queued_at: row.queued_at,
+            ready_at: row.ready_at,
+            backend: row.backend,
+            kind: row.kind,
+            model: row.model,
+            persona: row.persona,
+            worker: row.worker,
+            last_worker: row.last_worker,
+            project_id: row.project_id,
+        }
+    }
+
+    /// Claims a job and prepares its launch; false where it cannot start after all.
+    fn start(&mut self, tx: &Tx<'_>, queued: &QueuedJob, now: Timestamp, out: &mut Vec<Effect>) -> Result<bool, StoreError> {
+        let Some(job) = tx.job(queued.id)? else { return Ok(false) };
+        let Some(backend) = self.backends.get(&job.spec.backend).cloned() else { return Ok(false) };
+        let worker = match resolve(queued, &self.workers) {
+            Resolution::Use(id) => self.workers.iter().find(|w| w.id == id).cloned(),
+            Resolution::New => Some(self.new_worker(tx, &job, now)?),
+            Resolution::Wait(_) => None,
+        };
+        let Some(mut worker) = worker else { return Ok(false) };
+        if let Some(why) = rotation(&worker, &self.settings.session()) {
+            self.rotate(tx, &mut worker, &why, now)?;
+        }
+        let resume = worker.session.is_some() && backend.resumes();
+        let session = if resume { worker.session.clone() } else { backend.chosen_session(&mut self.rng) };
+        let assembled = self.assemble(tx, &job, &worker);
+        let (document, broken) = match assembled {
+            Ok(document) => (document, None),
+            Err(message) => (PromptDocument::default(), Some(message)),
+        };
+        let estimate = if backend.uses_model() { document.tokens + self.expected.output(job.spec.kind) } else { 0 };
+        let token = self.secret();
+        let model = job.spec.model.clone().or_else(|| worker.model.clone()).or_else(|| backend.model_for(&self.settings, job.spec.kind));
+        let claim = Claim {
+            job: job.id,
+            worker: worker.id,
+            worker_name: worker.name.clone(),
+            backend: backend.name.clone(),
+            model: model.clone(),
+            epoch: self.epoch,
+            host: self.host_name.clone(),
+            token_hash: sha256_hex(token.as_bytes()),
+            session: session.clone(),
+            directory: worker.directory.clone(),
+            estimate,
+        };
+        let Some(attempt) = tx.claim(&claim, now)? else { return Ok(false) };
+        let Some(open) = tx.open_attempt(attempt)? else { return Ok(false) };
+        self.enter(&open, Some((job.spec.kind, job.spec.priority)), 0);
+        self.capacity.budget.reserve(attempt, estimate);
+        if let Some(w) = self.workers.iter_mut().find(|w| w.id == worker.id) {
+            w.status = WorkerStatus::Working;
+            w.attempt = Some(attempt);
+        }
+        if let Some(message) = broken {
+            let report = ExitReport { outcome: Outcome::Error, ..self.imagined(attempt, &message, now) };
+            self.ended(tx, &report, now, out)?;
+            return Ok(true);
+        }
+        let start = Start { job: &job, worker, session, resume, document, estimate };
+        match self.launch(attempt, &backend, &start, model, token) {
+            Ok(launch) => out.push(Effect::Launch(Box::new(launch))),
+            Err(message) => {
+                let report = ExitReport { outcome: Outcome::Error, ..self.imagined(attempt, &message, now) };
+                self.ended(tx, &report, now, out)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// An ephemeral worker for one job, named after backend and row.
+    fn new_worker(&mut self, tx: &Tx<'_>, job: &Job, now: Timestamp) -> Result<Worker, StoreError> {
+        let spec = &job.spec;
+        let directory = match spec.project_id.map(|p| tx.project(p)).transpose()?.flatten().and_then(|p| p.dir) {
+            Some(dir) => dir,
+            None => self.workspace.drafts_dir().to_string_lossy().into_owned(),
+        };
+        let new = NewWorker {
+            // Its row names it; until then a name that nobody can have.
+            name: format!("{}-job-{}", spec.backend, job.id),
+            backend: spec.backend.clone(),
+            model: spec.model.clone(),
+            persona: spec.persona.clone(),
+            skills: Vec::new(),
+            persistent: false,
+            project_id: spec.project_id,
+            directory,
+        };
+        let id = tx.add_worker(&new, "engine", now)?;
+        tx.rename_worker(id, &format!("{}-{id}", spec.backend))?;
+        let worker = tx.worker(id)?.ok_or(StoreError::Unknown { what: "worker", name: id.to_string() })?;
+        self.workers.push(worker.clone());
+        Ok(worker)
+    }
+
+    /// Replaces a worker's session; the new one is told what the old one did last.
+    fn rotate(&mut self, tx: &Tx<'_>, worker: &mut Worker, why: &str, now: Timestamp) -> Result<(), StoreError> {
+        let handover = super::handover::summary(tx, &self.workspace, worker.id)?;
+        let text = format!("{}: new session, {why}", worker.name);
+        tx.reset_session(worker.id, Some(&handover), &text, now)?;
+        worker.session = None;
+        worker.session_jobs = 0;
+        worker.session_tokens = 0;
+        worker.session_usage = crate::domain::Usage::default();
+        worker.session_cost_usd = 0.0;
+        worker.handover = Some(handover);
+        Ok(())
+    }
+
+    fn assemble(&self, tx: &Tx<'_>, job: &Job, worker: &Worker) -> Result<PromptDocument, String> {
+        let project = job.spec.project_id.and_then(|p| tx.project(p).ok().flatten()).map(|p| p.title);
+        let mut skills = worker.skills.clone();
+        skills.extend(job.spec.skills.iter().filter(|s| !worker.skills.contains(s)).cloned());
+        assemble(
+            &self.workspace,
+            &PromptInput {
+                job,
+                project: project.as_deref(),
+                persona: job.spec.persona.as_deref().or(worker.persona.as_deref()),
+                skills: &skills,
+                handover: worker.session.is_none().then_some(worker.handover.as_deref()).flatten(),
+                uses_model: self.backends.get(&job.spec.backend).is_none_or(Backend::uses_model),
+            },
+        )
+        .map_err(|e| e.to_string())
+    }
+
+    fn launch(&self, attempt: AttemptId, backend: &Backend, start: &Start<'_>, model: Option<String>, token: String) -> Result<Launch, String> {
+        let s = &self.settings;
+        let job = start.job;
+        let dir = self.workspace.attempt_dir(attempt);
+        let cwd = PathBuf::from(&start.worker.directory);
+        let rendered = backend.render(&RenderInput {
+            model: model.as_deref(),
+            session: start.session.as_deref(),
+            resume: start.resume,
+            title: &job.spec.title,
+            attempt_dir: &dir,
+            cwd: &cwd,
+            system: &start.document.system,
+            prompt: &start.document.prompt,
+            inside_workspace: cwd.starts_with(self.workspace.root()),
+        });
+        let timeout = job.spec.timeout.unwrap_or_else(|| s.timeout(job.spec.kind));
+        let base = if start.resume { (start.worker.session_usage, start.worker.session_cost_usd) } else { Default::default() };
+        let spec = AttemptSpec {
+            protocol: PROTOCOL,
+            attempt,
+            job: job.id,
+            workspace_id: self.workspace_id.clone(),
+            socket: self.workspace.socket(),
+            backend: backend.name.clone(),
+            dialect: backend.dialect,
+            argv: rendered.argv,
+            cwd,
+            env: rendered.env.into_iter().chain(self.job_env(job.id)).collect(),
+            env_remove: rendered.env_remove,
+            path_prefix: vec![self.workspace.bin_dir()],
+            prompt_file: dir.join(crate::wire::files::PROMPT),
+            result_file: self.workspace.result_file(job.id, attempt),
+            session: start.session.clone(),
+            resume: start.resume,
+            usage_base: base.0,
+            cost_base: base.1,
+            limits: AttemptLimits {
+                timeout_ms: timeout.as_millis() as u64,
+                stall_after_ms: s.stall_after.as_millis() as u64,
+                stall_kill: s.stall_kill,
+                exit_grace_ms: s.exit_grace.as_millis() as u64,
+                kill_grace_ms: s.kill_grace.as_millis() as u64,
+                heartbeat_ms: s.heartbeat.as_millis() as u64,
+                max_unknown_steps: 5,
+                max_output_bytes: s.max_output,
+                memory_max_bytes: 0,
+            },
+        };
+        let _ = start.estimate;
+        let parts = serde_json::to_string(&start.document.parts).map_err(|e| e.to_string())?;
+        Ok(Launch { spec, token, system: rendered.system, prompt: rendered.prompt, parts })
+    }
+
+    /// What every process of a job may read of where it is. No secret.
+    fn job_env(&self, job: JobId) -> Vec<(String, String)> {
+        vec![
+            ("ORC_WORKSPACE".into(), self.workspace.root().to_string_lossy().into_owned()),
+            ("ORC_JOB".into(), job.to_string()),
+        ]
+    }
+
+    /// 128 random bits from the operating system.
+    fn secret(&mut self) -> String {
+        uuid::Uuid::new_v4().simple().to_string()
+    }
+
+    /// The worker behind an id, for messages.
+    pub(super) fn worker_of(&self, id: WorkerId) -> Option<&Worker> {
+        self.workers.iter().find(|w| w.id == id)
+    }
+}

@@ -1,0 +1,85 @@
+//! The end of an attempt: one transaction for attempt, worker, budget and job.
+
+use super::core::{Effect, State};
+use crate::domain::{ExitReport, Limit, LimitKind, Outcome, Timestamp, after, pause};
+use crate::store::{Finish, StoreError, Tx};
+
+impl State {
+    /// Takes a report. A second one for the same attempt has no effect.
+    pub(super) fn ended(&mut self, tx: &Tx<'_>, report: &ExitReport, now: Timestamp, out: &mut Vec<Effect>) -> Result<(), StoreError> {
+        let attempt = report.attempt;
+        let Some(live) = self.lives.get(&attempt).cloned() else { return Ok(()) };
+        let Some(job) = tx.job(live.job)? else { return Ok(()) };
+        // What the operator wanted counts, even where the shim was gone before it could say so.
+        let killed = live.kill_requested && report.outcome != Outcome::Ok;
+        let report = if killed { ExitReport { outcome: Outcome::Killed, ..report.clone() } } else { report.clone() };
+        if let Some(limit) = &report.limit
+            && report.outcome != Outcome::Ok
+        {
+            self.refused(tx, &live.backend, limit, now)?;
+        } else if report.outcome == Outcome::Ok {
+            self.recovered(&live.backend);
+        }
+        let next = after(&report, job.attempts, job.spec.max_attempts, job.losses, &self.settings.retry(), self.rng.f64(), now);
+        let uses_model = self.backends.get(&live.backend).is_some_and(|b| b.uses_model());
+        // A killed run never told: the estimate stands in for it.
+        let budgeted = if report.usage_known || !uses_model {
+            report.usage.budgeted(self.settings.cache_read_weight)
+        } else if matches!(report.outcome, Outcome::Interrupted) {
+            0
+        } else {
+            live.estimate.max(live.spent)
+        };
+        let finish = Finish { report: &report, next, budgeted, recorded: live.spent, drop_session: report.session_unknown };
+        if tx.finish(&finish, now)? {
+            self.capacity.budget.spend(Some(attempt), budgeted.saturating_sub(live.spent), now);
+            if report.outcome == Outcome::Ok && report.usage_known && uses_model {
+                let (value, samples) = self.expected.learn(live.kind, report.usage.output);
+                tx.learn_output(live.kind, value, samples)?;
+            }
+        }
+        self.capacity.budget.release(attempt);
+        self.lives.remove(&attempt);
+        self.adopting.remove(&attempt);
+        self.acked.remove(&attempt);
+        if let Some(link) = live.link {
+            // The acknowledgement comes first where the shim itself sent the report.
+            out.retain(|e| !matches!(e, Effect::Close(l) if *l == link));
+        }
+        Ok(())
+    }
+
+    /// A backend refused: it rests.
+    pub(super) fn refused(&mut self, tx: &Tx<'_>, backend: &str, limit: &Limit, now: Timestamp) -> Result<(), StoreError> {
+        let current = self.switches.pauses.get(backend);
+        // One storm is one refusal: the attempts that run in parallel all hear of the same limit.
+        if let Some((p, _)) = current
+            && (p.limit.kind == LimitKind::Operator || (p.limit.kind == limit.kind && (limit.resets_at.is_none() || limit.resets_at == p.limit.resets_at)))
+        {
+            return Ok(());
+        }
+        let streak = current.map_or(0, |(_, n)| *n).max(self.streaks.get(backend).copied().unwrap_or(0)) + 1;
+        self.streaks.insert(backend.to_owned(), streak);
+        let pause = pause(limit, streak, self.rng.f64(), now);
+        tx.pause_backend(backend, &pause, streak, "engine", now)?;
+        self.switches.pauses.insert(backend.to_owned(), (pause, streak));
+        Ok(())
+    }
+
+    /// A backend answered well: the next refusal is the first again.
+    fn recovered(&mut self, backend: &str) {
+        self.streaks.remove(backend);
+    }
+
+    /// Lifts the pauses whose time has come. One job tries first.
+    pub(super) fn lift_pauses(&mut self, tx: &Tx<'_>, now: Timestamp) -> Result<(), StoreError> {
+        let due: Vec<String> =
+            self.switches.pauses.iter().filter(|(_, (p, _))| p.until.is_some_and(|t| t <= now)).map(|(name, _)| name.clone()).collect();
+        for name in due {
+            tx.resume_backend(&name, "its pause is over", "engine", now)?;
+            self.switches.pauses.remove(&name);
+        }
+        self.fill_capacity(now);
+        Ok(())
+    }
+}

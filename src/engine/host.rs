@@ -1,0 +1,162 @@
+//! An engine in this process: the lock, the socket, the loop on a thread of its own.
+
+use super::core::{Core, Parts};
+use super::gateway::{Gateway, bind};
+use super::input::Input;
+use super::launcher::OsLauncher;
+use super::run::{Clock, run};
+use crate::config::{Settings, Workspace};
+use crate::os::{Lock, OsError, clock};
+use crate::store::{Store, StoreError};
+use crate::wire::Snapshot;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex};
+use tokio::sync::{mpsc, watch};
+
+/// Why there is no engine here.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    #[error("an engine runs already{}", pid.map(|p| format!(" (pid {p})")).unwrap_or_default())]
+    Held { pid: Option<i32> },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Os(#[from] OsError),
+    #[error("{0}")]
+    Config(String),
+    #[error("cannot listen on {}: {source}", path.display())]
+    Socket { path: PathBuf, source: std::io::Error },
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+    #[error("{0}. No engine runs now: start one with `orc engine`")]
+    HandOver(String),
+}
+
+/// A running engine. Dropping it leaves it running; `stop` ends it.
+pub struct Host {
+    inputs: mpsc::Sender<Input>,
+    over: Arc<Over>,
+}
+
+/// Tells when the engine's thread has ended, and how.
+#[derive(Default)]
+pub struct Over {
+    why: Mutex<Option<String>>,
+    changed: Condvar,
+}
+
+impl Over {
+    fn set(&self, why: String) {
+        if let Ok(mut slot) = self.why.lock() {
+            *slot = Some(why);
+        }
+        self.changed.notify_all();
+    }
+
+    /// Blocks until the engine has ended; why it did.
+    pub fn wait(&self) -> String {
+        let Ok(mut slot) = self.why.lock() else { return String::new() };
+        loop {
+            if let Some(why) = slot.as_ref() {
+                return why.clone();
+            }
+            slot = match self.changed.wait(slot) {
+                Ok(slot) => slot,
+                Err(_) => return String::new(),
+            };
+        }
+    }
+}
+
+impl Host {
+    /// Takes the lock and starts the engine's thread. What it finds shows in the snapshots.
+    ///
+    /// # Errors
+    /// Another engine holds the workspace; the database, the socket or the backends cannot be used.
+    pub fn start(workspace: Workspace, settings: Arc<Settings>, demo: bool, publish: watch::Sender<Arc<Snapshot>>) -> Result<Host, HostError> {
+        workspace.prepare_run().map_err(|e| HostError::Config(e.to_string()))?;
+        let lock = Lock::acquire(&workspace.lock_file()).map_err(|e| match e {
+            OsError::Held { pid, .. } => HostError::Held { pid },
+            other => HostError::Os(other),
+        })?;
+        let store = Store::open(&workspace.database())?;
+        let (backends, problems) = workspace.backends().map_err(|e| HostError::Config(e.to_string()))?;
+        for problem in problems {
+            tracing::warn!("{problem}");
+        }
+        let (inputs, inbox) = mpsc::channel(1024);
+        let over = Arc::new(Over::default());
+        let engine = Engine { workspace, settings, backends, demo, publish, store, lock, inputs: inputs.clone(), inbox };
+        let ended = over.clone();
+        std::thread::Builder::new().name("engine".into()).spawn(move || {
+            let why = engine.run().unwrap_or_else(|e| {
+                tracing::error!("{e}");
+                e.to_string()
+            });
+            tracing::info!("engine left: {why}");
+            ended.set(why);
+        })?;
+        Ok(Host { inputs, over })
+    }
+
+    /// Tells the engine to end and waits until it has released the lock. Running jobs go on.
+    pub fn stop(&self, why: &str) {
+        if self.inputs.blocking_send(Input::Stop { why: why.to_owned() }).is_ok() {
+            self.over.wait();
+        }
+    }
+
+    /// Where things that happen go.
+    pub fn inputs(&self) -> mpsc::Sender<Input> {
+        self.inputs.clone()
+    }
+
+    /// For waiting until the engine has ended.
+    pub fn over(&self) -> Arc<Over> {
+        self.over.clone()
+    }
+
+    /// Blocks until the engine has ended; why it did.
+    pub fn wait(&self) -> String {
+        self.over.wait()
+    }
+}
+
+struct Engine {
+    workspace: Workspace,
+    settings: Arc<Settings>,
+    backends: std::collections::BTreeMap<String, crate::config::Backend>,
+    demo: bool,
+    publish: watch::Sender<Arc<Snapshot>>,
+    store: Store,
+    /// Held until the thread ends.
+    lock: Lock,
+    inputs: mpsc::Sender<Input>,
+    inbox: mpsc::Receiver<Input>,
+}
+
+impl Engine {
+    fn run(self) -> Result<String, HostError> {
+        let Engine { workspace, settings, backends, demo, publish, store, lock, inputs, mut inbox } = self;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let socket = workspace.socket();
+        let why = runtime.block_on(async {
+            let listener = bind(&socket).map_err(|source| HostError::Socket { path: socket.clone(), source })?;
+            let (outbox, outboxes) = mpsc::unbounded_channel();
+            let gateway = Gateway::new(inputs.clone(), outbox, publish.subscribe());
+            tokio::spawn(gateway.accept(listener));
+            let launcher = OsLauncher::new(workspace.shim_program(), workspace.spool_dir(), store.workspace_id()?, inputs);
+            let parts =
+                Parts { store, workspace, settings, backends, launcher, outboxes, publish, demo, seed: fastrand::u64(..), watch_host: true };
+            let mut core = Core::start(parts, clock::now())?;
+            let why = run(&mut core, &mut inbox, Clock::System).await;
+            core.close(&why, clock::now());
+            Ok::<_, HostError>(why)
+        })?;
+        // Connections end with the runtime, the socket's name goes, then the lock: whoever takes it next finds nothing of ours.
+        drop(runtime);
+        let _ = std::fs::remove_file(&socket);
+        drop(lock);
+        Ok(why)
+    }
+}

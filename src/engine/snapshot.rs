@@ -1,0 +1,204 @@
+//! The view: what every console sees, made from the state. Queries here are few and indexed.
+
+use super::core::State;
+use super::live::Live;
+use crate::domain::{AttemptId, JobId, JobRow, Lane, Severity, Timestamp, Worker, WorkerStatus, liveness};
+use crate::store::{Store, StoreError};
+use crate::wire::{
+    Attention, BackendRow, BudgetView, EngineMode, EngineView, HostView, LaneView, LiveAttempt, Slots, Snapshot, Today, WorkerRow,
+};
+use std::time::Duration;
+
+/// How many of a lane's next jobs a snapshot carries.
+const NEXT: usize = 24;
+/// How often the day's figures are counted anew while nothing happens.
+const DAY_EVERY: Duration = Duration::from_secs(60);
+
+impl State {
+    pub(super) fn snapshot(&mut self, store: &Store, now: Timestamp) -> Result<Snapshot, StoreError> {
+        if self.today_at.is_none_or(|t| now.since(t) > DAY_EVERY) {
+            self.today = store.day(self.settings.midnight(now))?;
+            self.today_at = Some(now);
+        }
+        let lanes = Lane::ALL.iter().map(|&lane| self.lane(store, lane, now)).collect::<Result<_, _>>()?;
+        let limits = &self.capacity.limits;
+        Ok(Snapshot {
+            at: now,
+            engine: EngineView {
+                mode: match (self.switches.draining, self.switches.paused) {
+                    (true, _) => EngineMode::Draining,
+                    (_, true) => EngineMode::Paused,
+                    _ => EngineMode::Running,
+                },
+                pid: std::process::id() as i32,
+                epoch: self.epoch,
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                started_at: self.began,
+                backpressure: self.backpressure(now),
+            },
+            workspace: self.workspace.name(),
+            demo: self.demo,
+            today: Today {
+                created: self.today.created,
+                done: self.today.done,
+                failed: self.today.failed,
+                tokens: self.today.tokens,
+                cost_usd: self.today.cost_usd,
+            },
+            slots: Slots { max_running: limits.max_running, reserved: limits.reserved_slots, running: self.lives.len() as u32 },
+            lanes,
+            workers: self.worker_rows(now),
+            budget: BudgetView {
+                budget: limits.budget.tokens,
+                window_ms: limits.budget.window.as_millis() as u64,
+                used: self.capacity.budget.used(&limits.budget, now),
+                reserved: self.capacity.budget.reserved(),
+                high: limits.budget.high,
+                low: limits.budget.low,
+                history: self.capacity.budget.history(30, now),
+            },
+            backends: self
+                .capacity
+                .backends
+                .iter()
+                .map(|(name, b)| BackendRow { name: name.clone(), running: b.running, max_running: b.max_running, pause: b.pause.clone() })
+                .collect(),
+            host: self.host(),
+            attention: self.attention(now),
+            log: self.log.iter().cloned().collect(),
+            dropped: 0,
+        })
+    }
+
+    fn backpressure(&self, now: Timestamp) -> Option<String> {
+        let b = &self.capacity.limits.budget;
+        self.capacity.budget.pressed().then(|| {
+            let share = (self.capacity.budget.used(b, now) + self.capacity.budget.reserved()) as f64 / b.tokens.max(1) as f64;
+            format!("{:.0} % of the token window in use; P0 only until it falls below {:.0} %", share * 100.0, b.low * 100.0)
+        })
+    }
+
+    fn lane(&self, store: &Store, lane: Lane, now: Timestamp) -> Result<LaneView, StoreError> {
+        let next: Vec<JobId> =
+            self.queue.claim_order(now, self.capacity.limits.starvation_after).filter(|j| j.priority.lane() == lane).take(NEXT).map(|j| j.id).collect();
+        let rows: Vec<JobRow> = store.job_rows(&next)?;
+        Ok(LaneView {
+            lane,
+            paused: self.capacity.paused_lanes.contains(&lane.number()),
+            running: self.lives.values().filter(|l| l.priority.lane() == lane).count() as u32,
+            queued: self.queue.lane_len(lane) as u32,
+            waiting: self.waiting[lane as usize],
+            next: rows,
+        })
+    }
+
+    fn worker_rows(&self, now: Timestamp) -> Vec<WorkerRow> {
+        let interval = self.settings.heartbeat.as_millis() as u64;
+        let mut rows: Vec<WorkerRow> = self
+            .workers
+            .iter()
+            .map(|w| worker_row(w, w.attempt.and_then(|a| self.lives.get(&a).map(|l| live_attempt(a, l, interval, now)))))
+            .collect();
+        rows.sort_by(|a, b| (a.live.is_none(), &a.name).cmp(&(b.live.is_none(), &b.name)));
+        rows
+    }
+
+    fn host(&self) -> HostView {
+        if !self.watch_host {
+            return HostView::default();
+        }
+        HostView {
+            memory_available: crate::os::host::memory().map(|m| m.available).unwrap_or(0),
+            memory_low_water: self.settings.memory_low_water,
+            disk_available: crate::os::host::disk_free(self.workspace.root()).unwrap_or(0),
+            disk_low_water: self.settings.disk_low_water,
+            held: self.capacity.host.clone(),
+        }
+    }
+
+    /// What needs the operator, worst first.
+    fn attention(&self, now: Timestamp) -> Vec<Attention> {
+        let mut all = Vec::new();
+        let mut say = |severity, says: String, remedy: &str, job| all.push(Attention { severity, says, remedy: remedy.to_owned(), job });
+        if let Some(trouble) = &self.trouble {
+            say(Severity::Fail, trouble.clone(), "nothing new starts until it can be written", None);
+        }
+        if let Some(held) = &self.capacity.host {
+            say(Severity::Fail, format!("no new starts: {held}"), "free some", None);
+        }
+        for (name, b) in &self.capacity.backends {
+            if let Some(p) = &b.pause
+                && p.until.is_none()
+            {
+                say(Severity::Fail, format!("{name} is held: {}", p.limit.message), "mend it, then: orc backend resume", None);
+            }
+        }
+        for (attempt, l) in &self.lives {
+            if let Some(hang) = l.hang {
+                say(Severity::Warn, format!("{} does not move ({hang})", l.worker_name), "Enter to look, x to kill", Some(l.job));
+            }
+            if l.probing {
+                say(Severity::Warn, format!("{}: its process is gone, leftovers are being ended", l.worker_name), "wait", Some(l.job));
+            }
+            let _ = attempt;
+        }
+        let oldest = self.queue.claim_order(now, self.capacity.limits.starvation_after).map(|j| j.queued_at).min();
+        if let Some(age) = oldest.map(|t| now.since(t))
+            && age > self.capacity.limits.starvation_after
+        {
+            say(Severity::Warn, format!("a job has been queued for {} min", age.as_secs() / 60), "orc why ID says what holds it", None);
+        }
+        if self.today.failed > 0 {
+            say(Severity::Info, format!("{} failed today", self.today.failed), "2 Jobs, R retries", None);
+        }
+        all.sort_by(|a, b| b.severity.cmp(&a.severity));
+        all
+    }
+}
+
+/// A worker as a list shows it.
+pub fn worker_row(w: &Worker, live: Option<LiveAttempt>) -> WorkerRow {
+    // A worker that was paused while it works goes on with its job: both show.
+    let status = if w.attempt.is_some() && w.status == WorkerStatus::Idle { WorkerStatus::Working } else { w.status };
+    WorkerRow {
+        id: w.id,
+        name: w.name.clone(),
+        backend: w.backend.clone(),
+        model: w.model.clone(),
+        persona: w.persona.clone(),
+        persistent: w.persistent,
+        status,
+        project_id: w.project_id,
+        session: w.session.clone(),
+        session_jobs: w.session_jobs,
+        total_jobs: w.total_jobs,
+        total_tokens: w.total_tokens,
+        live,
+    }
+}
+
+fn live_attempt(attempt: AttemptId, l: &Live, interval: u64, now: Timestamp) -> LiveAttempt {
+    let beat = l.heartbeat.as_ref();
+    let last = beat.map_or(l.started_at, |b| b.at);
+    LiveAttempt {
+        attempt,
+        job: l.job,
+        title: l.title.clone(),
+        priority: l.priority,
+        started_at: l.started_at,
+        connected: l.link.is_some(),
+        last_heartbeat: beat.map(|b| b.at),
+        heartbeat_interval_ms: interval,
+        liveness: liveness(now.since(last).as_millis() as u64, interval),
+        hang: l.hang,
+        byte_age_ms: beat.map_or(0, |b| b.byte_age_ms),
+        progress_age_ms: beat.map_or(0, |b| b.progress_age_ms),
+        cpu_ms: beat.map_or(0, |b| b.cpu_ms),
+        rss_bytes: beat.map_or(0, |b| b.rss_bytes),
+        processes: beat.map_or(0, |b| b.processes),
+        tokens: l.usage.total().max(beat.map_or(0, |b| b.usage.total())),
+        cost_usd: l.cost_usd,
+        last: l.last.clone(),
+        kill_requested: l.kill_requested,
+    }
+}
