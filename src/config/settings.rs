@@ -1,0 +1,258 @@
+//! The settings: one table of name, type, default, range and meaning. Everything else (the struct, the loader, the checks of
+//! `config/orc.toml`) is made from it.
+
+use super::keys::{Key, Slot};
+use super::load::Origin;
+use super::shape::{Field, Shape, Value};
+use crate::domain::Kind;
+use std::collections::BTreeMap;
+use std::ops::Index;
+use std::time::Duration;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const TIB: u64 = 1 << 40;
+
+/// Declares the settings.
+macro_rules! settings {
+    (
+        $($(#[doc = $doc:literal])+ $field:ident: $ty:ty = $default:literal, $shape:expr;)+
+        per kind
+        $($(#[doc = $kdoc:literal])+ $kfield:ident: $kty:ty = $kdefault:expr, $kshape:expr;)+
+    ) => {
+        /// Every setting, checked. Made by `load`; `Default` is what holds where nothing is set.
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct Settings {
+            $($(#[doc = $doc])+ pub $field: $ty,)+
+            $($(#[doc = $kdoc])+ pub $kfield: PerKind<$kty>,)+
+            /// Key bindings of the console that differ from its own: action to keys, several with a space between them.
+            pub keys: BTreeMap<String, String>,
+            /// What differs from the backends' own descriptions, by backend.
+            pub backend: BTreeMap<String, BackendOverrides>,
+            /// Who set what is not at its default.
+            pub(super) origins: BTreeMap<String, Origin>,
+        }
+
+        /// The table of plain and per-kind keys, in the order of `config/orc.toml`.
+        pub(super) fn table() -> Vec<Key> {
+            let mut keys = vec![
+                $(Key {
+                    name: stringify!($field).to_owned(),
+                    shape: $shape,
+                    default: Some($default),
+                    doc: concat!($($doc, "\n"),+),
+                    slot: Slot::Plain(|s, v| s.$field = Field::take(v), |s| s.$field.show()),
+                },)+
+            ];
+            $(for &kind in Kind::ALL {
+                let default: fn(Kind) -> &'static str = $kdefault;
+                keys.push(Key {
+                    name: format!("{}.{kind}", stringify!($kfield)),
+                    shape: $kshape,
+                    default: Some(default(kind)),
+                    doc: concat!($($kdoc, "\n"),+),
+                    slot: Slot::Kind(|s, k, v| { s.$kfield.0.insert(k, Field::take(v)); }, |s, k| s.$kfield[k].show(), kind),
+                });
+            })+
+            keys
+        }
+
+        impl Settings {
+            /// Fields with any value of their type: `Default` fills in the table's.
+            fn blank() -> Settings {
+                Settings {
+                    $($field: Default::default(),)+
+                    $($kfield: PerKind(BTreeMap::new()),)+
+                    keys: BTreeMap::new(),
+                    backend: BTreeMap::new(),
+                    origins: BTreeMap::new(),
+                }
+            }
+        }
+    };
+}
+
+settings! {
+    /// Jobs that run at the same time.
+    max_running: u32 = "8", Shape::Count { min: 1, max: 2000, unit: "jobs" };
+    /// Slots on top of `max_running` that only P0 jobs may use, even under backpressure.
+    reserved_slots: u32 = "1", Shape::Count { min: 0, max: 100, unit: "jobs" };
+    /// A queued background job that has waited longer than this is claimed ahead of lane 1's newest. Never ahead of lane 0.
+    starvation_after: Duration = "30m", Shape::Time { min: MINUTE, max: 7 * DAY };
+    /// The safety net of the event-driven engine: how often it looks even when nothing woke it.
+    tick: Duration = "10s", Shape::Time { min: 1, max: 5 * MINUTE };
+
+    /// Tokens that may be used per window (input, output and cache writes).
+    token_budget: u64 = "400000", Shape::Count { min: 1000, max: 1_000_000_000_000, unit: "tokens" };
+    /// Length of the rolling window of the token budget.
+    token_window: Duration = "5m", Shape::Time { min: 10, max: 30 * MINUTE };
+    /// What a token read from a cache counts. Above 0, resumed sessions weigh on the budget with their whole context.
+    cache_read_weight: f64 = "0", Shape::Share { min: 0.0, max: 1.0 };
+    /// Backpressure (nothing starts but P0) begins above this share of the budget, when the queue is deep.
+    backpressure_high: f64 = "0.8", Shape::Share { min: 0.05, max: 1.0 };
+    /// Backpressure ends below this share. Has to be below `backpressure_high`.
+    backpressure_low: f64 = "0.7", Shape::Share { min: 0.0, max: 1.0 };
+    /// Queued jobs that make the queue deep.
+    backpressure_queue_depth: u32 = "5", Shape::Count { min: 0, max: 1_000_000, unit: "jobs" };
+
+    /// Nothing new starts while less memory than this is available on the host. "0B" switches the check off.
+    memory_low_water: u64 = "1GiB", Shape::Bytes { min: 0, max: TIB };
+    /// Nothing new starts while the workspace's disk has less room than this. "0B" switches the check off.
+    disk_low_water: u64 = "2GiB", Shape::Bytes { min: 0, max: 1024 * TIB };
+    /// Ceiling of the memory of one agent and everything it starts, where the engine runs in a delegated cgroup (the systemd
+    /// unit). "0B" = none.
+    memory_max: u64 = "0B", Shape::Bytes { min: 0, max: 1024 * TIB };
+
+    /// How often a job process reports its pulse. Late after 1.5 of these, silent after 3.
+    heartbeat: Duration = "30s", Shape::Time { min: 1, max: 10 * MINUTE };
+    /// An agent that lives but makes no progress for this long is shown as stalled. Has to be longer than `heartbeat`.
+    stall_after: Duration = "15m", Shape::Time { min: 10, max: DAY };
+    /// Whether a stalled agent is also ended, and its job retried.
+    stall_kill: bool = "false", Shape::Switch;
+    /// Time that a backend's CLI has to exit once it has given its result; then it is ended and the result kept.
+    exit_grace: Duration = "30s", Shape::Time { min: 1, max: HOUR };
+    /// Time between SIGTERM and SIGKILL when an agent is ended.
+    kill_grace: Duration = "10s", Shape::Time { min: 0, max: 10 * MINUTE };
+    /// An agent that writes more raw output than this is ended.
+    max_output: u64 = "256MiB", Shape::Bytes { min: MIB, max: 64 * GIB };
+    /// An agent that takes this many steps in a row without a reason to stop counts as running away, and is ended.
+    max_unknown_steps: u32 = "20", Shape::Count { min: 1, max: 10_000, unit: "steps" };
+
+    /// Attempts of a job that may end badly before it fails, where the job does not say. Interruptions and rate limits do not
+    /// count.
+    max_attempts: u32 = "3", Shape::Count { min: 1, max: 100, unit: "attempts" };
+    /// How often a job may lose its process (gone without a report) before it fails as poisonous.
+    max_losses: u32 = "3", Shape::Count { min: 1, max: 100, unit: "losses" };
+    /// Delay before the second attempt; it doubles with each further one, with jitter.
+    retry_base: Duration = "5s", Shape::Time { min: 0, max: DAY };
+    /// The longest delay between two attempts. Not less than `retry_base`.
+    retry_max: Duration = "10m", Shape::Time { min: 0, max: 7 * DAY };
+
+    /// A persistent worker's session is replaced by a fresh one, with a handover, after this many jobs.
+    max_session_jobs: u32 = "50", Shape::Count { min: 1, max: 100_000, unit: "jobs" };
+    /// ... or after this many tokens.
+    max_session_tokens: u64 = "150000", Shape::Count { min: 1000, max: 1_000_000_000, unit: "tokens" };
+
+    /// Time zone of the console's clock and of what is due "today". `system` is the machine's own.
+    timezone: String = "system", Shape::Zone;
+    /// Colours of the console for a dark or a light terminal; `auto` asks the terminal.
+    theme: String = "auto", Shape::Word(&["auto", "dark", "light"]);
+
+    per kind
+
+    /// Wall-clock limit of one attempt, by the job's kind, where the job does not say.
+    timeout: Duration = |kind| match kind {
+        Kind::Triage => "30s",
+        Kind::Review => "15m",
+        _ => "60m",
+    }, Shape::Time { min: 1, max: 7 * DAY };
+    /// Expected output of a job, by its kind, until there is history to learn it from. Part of the reservation.
+    expected_output: u64 = |kind| match kind {
+        Kind::Code => "6000",
+        Kind::Writing | Kind::Research => "4000",
+        Kind::Plan => "3000",
+        Kind::Review | Kind::Other => "2000",
+        Kind::Triage | Kind::Capture | Kind::Consolidate => "500",
+        Kind::Maintenance => "0",
+    }, Shape::Count { min: 0, max: 10_000_000, unit: "tokens" };
+    /// Which tier of model a kind of job deserves, where the job names no model. The models: `[backend.NAME.models]`.
+    tier: Tier = |kind| match kind {
+        Kind::Triage | Kind::Capture => "classification",
+        Kind::Maintenance | Kind::Other => "routine",
+        _ => "deep",
+    }, Shape::Word(Tier::WORDS);
+}
+
+/// One value for each kind of job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PerKind<T>(BTreeMap<Kind, T>);
+
+impl<T> Index<Kind> for PerKind<T> {
+    type Output = T;
+    fn index(&self, kind: Kind) -> &T {
+        &self.0[&kind]
+    }
+}
+
+/// How much model a job deserves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    /// Work that a strong model does better.
+    Deep,
+    /// Everyday work.
+    Routine,
+    /// Sorting and judging in a word or two.
+    Classification,
+}
+
+impl Tier {
+    /// The spellings, in order.
+    pub const WORDS: &'static [&'static str] = &["deep", "routine", "classification"];
+
+    /// The one spelling.
+    pub fn as_str(self) -> &'static str {
+        Tier::WORDS[self as usize]
+    }
+}
+
+impl Field for Tier {
+    fn take(value: Value) -> Tier {
+        match String::take(value).as_str() {
+            "deep" => Tier::Deep,
+            "classification" => Tier::Classification,
+            _ => Tier::Routine,
+        }
+    }
+    fn show(&self) -> String {
+        self.as_str().to_owned()
+    }
+}
+
+/// What `[backend.NAME]` sets on top of the backend's description.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BackendOverrides {
+    /// False: the backend takes no jobs.
+    pub enabled: Option<bool>,
+    /// Jobs of this backend that run at the same time; 0 = no limit.
+    pub concurrent: Option<u32>,
+    /// Starts in a minute; 0 = no limit.
+    pub per_minute: Option<u32>,
+    /// The backend that takes this one's jobs while it is paused by a limit.
+    pub failover: Option<String>,
+    /// The program, by path or by a name on PATH.
+    pub program: Option<String>,
+    /// Environment of its agents. Never secrets: those come with the engine's own environment.
+    pub env: BTreeMap<String, String>,
+    /// The model of each tier.
+    pub models: BTreeMap<String, String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let mut settings = Settings::blank();
+        for key in super::keys::keys() {
+            key.set_default(&mut settings);
+        }
+        settings
+    }
+}
+
+impl Settings {
+    /// Who set a key (`max_running`, `timeout.code`, `backend.claude.concurrent`).
+    pub fn origin(&self, key: &str) -> &Origin {
+        self.origins.get(key).unwrap_or(&Origin::Default)
+    }
+
+    /// What is not at its default: the key, and who set it.
+    pub fn changed(&self) -> impl Iterator<Item = (&str, &Origin)> {
+        self.origins.iter().map(|(key, origin)| (key.as_str(), origin))
+    }
+
+    /// The model that a job of this kind gets from this backend, where `orc.toml` names one; else the backend's own choice.
+    pub fn model(&self, backend: &str, kind: Kind) -> Option<&str> {
+        self.backend.get(backend)?.models.get(self.tier[kind].as_str()).map(String::as_str)
+    }
+}
