@@ -1,21 +1,27 @@
-//! Who starts now, and why the others do not: the gates, asked in a fixed order.
+//! Who starts now. A job starts when every gate lets it through and none that could start comes before it; `why` puts the same
+//! gates into words.
 
 use super::budget::{Budget, BudgetLimits};
 use super::ids::JobId;
-use super::job::{Lane, Priority};
+use super::job::Priority;
 use super::queue::{Queue, QueuedJob};
 use super::rows::BackendPause;
 use super::time::Timestamp;
-use super::verdict::{Gate, Verdict};
+use super::verdict::Gate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The scheduler's settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CapacityLimits {
+    /// Slots for everybody.
     pub max_running: u32,
+    /// Slots on top of them that only P0 may use. Others start only while fewer than `max_running` run, whoever they are, so
+    /// the reserved ones are the last to fill.
     pub reserved_slots: u32,
     pub budget: BudgetLimits,
+    /// See `queue` for what it does to the order. It is also how long a job that only the token budget holds lets smaller ones
+    /// pass (`pick`).
     pub starvation_after: Duration,
     /// New starts per step: the loop stays responsive when hundreds become ready at once.
     pub burst: usize,
@@ -43,9 +49,45 @@ pub struct BackendCapacity {
     pub starts: Vec<Timestamp>,
     /// 0 = no limit.
     pub per_minute: u32,
+    /// In force while it is here, whatever its `until` says: the engine takes it away when that time has come.
     pub pause: Option<BackendPause>,
     /// The pause is over, and one attempt shall find out whether the limit is too.
     pub probing: bool,
+}
+
+/// Why a backend takes nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum BackendHold<'a> {
+    /// Nobody knows it.
+    Unknown,
+    Paused(&'a BackendPause),
+    Probing,
+    Full,
+    /// It has had its starts for this minute; the next may come then.
+    Rate(Timestamp),
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+impl BackendCapacity {
+    pub(super) fn hold(&self, now: Timestamp) -> Option<BackendHold<'_>> {
+        if let Some(pause) = &self.pause {
+            return Some(BackendHold::Paused(pause));
+        }
+        if self.probing && self.running > 0 {
+            return Some(BackendHold::Probing);
+        }
+        if self.max_running > 0 && self.running >= self.max_running {
+            return Some(BackendHold::Full);
+        }
+        let recent = self.starts.iter().filter(|t| now.since(**t) < MINUTE).count();
+        if self.per_minute > 0 && recent >= self.per_minute as usize {
+            // The start whose minute has to pass first, so that one less than the limit is left.
+            let next = self.starts[self.starts.len() - self.per_minute as usize] + MINUTE;
+            return Some(BackendHold::Rate(next));
+        }
+        None
+    }
 }
 
 /// A worker that somebody may ask for by name.
@@ -69,175 +111,126 @@ pub struct Capacity {
     /// What the host is short of.
     pub host: Option<String>,
     pub named: BTreeMap<String, Named>,
-    pub free_workers_only: bool,
+}
+
+/// How much of the token budget is taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tokens {
+    pub used: u64,
+    pub reserved: u64,
 }
 
 impl Capacity {
-    /// Every gate for one queued job, in order. The first closed one is why it does not start.
-    pub fn gates(&self, job: &QueuedJob, now: Timestamp) -> Vec<Verdict> {
-        vec![
-            self.engine_gate(),
-            self.date_gate(job, now),
-            self.lane_gate(job),
-            self.slot_gate(job),
-            self.budget_gate(job, now),
-            self.backend_gate(job, now),
-            self.host_gate(),
-            self.worker_gate(job),
-        ]
-    }
-
-    fn engine_gate(&self) -> Verdict {
-        match &self.closed {
-            Some((says, unblock)) => closed(Gate::Engine, says.clone(), unblock.clone()),
-            None => open(Gate::Engine, "dispatching"),
+    /// True when this gate lets a queued job through, were it the only one in the queue. (`Gate::Order` is about the others:
+    /// always open here.)
+    pub fn opens(&self, gate: Gate, job: &QueuedJob, now: Timestamp) -> bool {
+        match gate {
+            Gate::Engine => self.closed.is_none(),
+            Gate::Date => job.ready_at.is_none_or(|t| t <= now),
+            Gate::Lane => !self.paused_lanes.contains(&job.priority.lane().number()),
+            Gate::Slot => self.running < self.slots(job.priority),
+            Gate::Budget => self.affords(job.priority, job.estimate, self.tokens(now)),
+            Gate::Backend => self.backend_hold(&job.backend, now).is_none(),
+            Gate::Host => self.host.is_none(),
+            Gate::Worker => job.worker.as_ref().is_none_or(|name| self.named.get(name) == Some(&Named::Free)),
+            // A queued job has passed these.
+            Gate::Dependency | Gate::Decision | Gate::Order => true,
         }
     }
 
-    fn date_gate(&self, job: &QueuedJob, now: Timestamp) -> Verdict {
-        match job.ready_at.filter(|t| *t > now) {
-            Some(t) => closed(Gate::Date, format!("waits until {t} before it is tried again"), format!("`orc job retry {}` tries at once", job.id)),
-            None => open(Gate::Date, "due"),
-        }
-    }
-
-    fn lane_gate(&self, job: &QueuedJob) -> Verdict {
-        let lane = job.priority.lane();
-        if self.paused_lanes.contains(&lane.number()) {
-            let n = lane.number();
-            return closed(Gate::Lane, format!("lane {n} ({}) is paused", lane.name()), format!("`orc lane resume {n}`"));
-        }
-        open(Gate::Lane, format!("lane {} ({})", lane.number(), lane.name()))
-    }
-
-    fn slot_gate(&self, job: &QueuedJob) -> Verdict {
+    /// The slots that a priority may fill.
+    pub(super) fn slots(&self, priority: Priority) -> u32 {
         let l = &self.limits;
-        let room = if job.priority == Priority::P0 { l.max_running + l.reserved_slots } else { l.max_running };
-        if self.running < room {
-            return open(Gate::Slot, format!("{} of {room} slots in use", self.running));
-        }
-        let unblock = if job.priority == Priority::P0 { "a job ends".to_owned() } else { format!("a job ends, or `orc job priority {} P0` takes the reserved slot", job.id) };
-        closed(Gate::Slot, format!("all {room} slots are in use"), unblock)
+        if priority == Priority::P0 { l.max_running.saturating_add(l.reserved_slots) } else { l.max_running }
     }
 
-    fn budget_gate(&self, job: &QueuedJob, now: Timestamp) -> Verdict {
-        let b = &self.limits.budget;
-        let (used, reserved) = (self.budget.used(b, now), self.budget.reserved());
-        let says = format!("{used} used + {reserved} reserved + {} for this job of {} tokens", job.estimate, b.tokens);
-        if job.priority == Priority::P0 {
-            return open(Gate::Budget, format!("P0 passes: {says}"));
-        }
-        let when = self.budget.next_change(b, now).map_or("running jobs end".to_owned(), |t| format!("the window moves on at {t}"));
-        if self.budget.pressed() && self.running > 0 {
-            return closed(Gate::Budget, format!("backpressure: {says}"), format!("the window falls below {:.0} %; {when}", b.low * 100.0));
-        }
-        // A single job alone always may: what is larger than the whole budget would never run otherwise.
-        if used + reserved + job.estimate > b.tokens && self.running > 0 {
-            return closed(Gate::Budget, says, when);
-        }
-        open(Gate::Budget, says)
+    pub(super) fn tokens(&self, now: Timestamp) -> Tokens {
+        Tokens { used: self.budget.used(&self.limits.budget, now), reserved: self.budget.reserved() }
     }
 
-    fn backend_gate(&self, job: &QueuedJob, now: Timestamp) -> Verdict {
-        let name = &job.backend;
-        let Some(b) = self.backends.get(name) else {
-            return closed(Gate::Backend, format!("there is no backend named {name}"), "add it to backends/ or kill the job");
-        };
-        if let Some(p) = &b.pause {
-            let until = match (p.until, p.guessed) {
-                (Some(t), false) => format!("resets at {t}"),
-                (Some(t), true) => format!("reset unknown, tried again at {t}"),
-                (None, _) => "nothing but the operator lifts it".to_owned(),
-            };
-            return closed(Gate::Backend, format!("{name} is paused ({}): {}", p.limit.kind, p.limit.message), format!("{until}; `orc backend resume {name}`"));
-        }
-        if b.probing && b.running > 0 {
-            return closed(Gate::Backend, format!("{name} comes back from a limit: one job tries first"), "that job ends well");
-        }
-        if b.max_running > 0 && b.running >= b.max_running {
-            return closed(Gate::Backend, format!("{name} runs {} of at most {}", b.running, b.max_running), "one of them ends");
-        }
-        let minute = Duration::from_secs(60);
-        let recent = b.starts.iter().filter(|t| now.since(**t) < minute).count();
-        if b.per_minute > 0 && recent >= b.per_minute as usize {
-            let next = b.starts[b.starts.len() - recent] + minute;
-            return closed(Gate::Backend, format!("{name} has started {recent} in the last minute, its limit"), format!("at {next}"));
-        }
-        open(Gate::Backend, format!("{name} runs {}", b.running))
+    /// P0 always may. So may a job when nothing else runs: what is larger than the whole budget would never run otherwise.
+    fn affords(&self, priority: Priority, estimate: u64, taken: Tokens) -> bool {
+        let sum = taken.used.saturating_add(taken.reserved).saturating_add(estimate);
+        priority == Priority::P0 || self.running == 0 || (!self.budget.pressed() && sum <= self.limits.budget.tokens)
     }
 
-    fn host_gate(&self) -> Verdict {
-        match &self.host {
-            Some(says) => closed(Gate::Host, says.clone(), "memory or disk is freed, or the low-water mark lowered in orc.toml"),
-            None => open(Gate::Host, "memory and disk are above their low-water marks"),
-        }
+    pub(super) fn backend_hold(&self, name: &str, now: Timestamp) -> Option<BackendHold<'_>> {
+        self.backends.get(name).map_or(Some(BackendHold::Unknown), |b| b.hold(now))
     }
 
-    fn worker_gate(&self, job: &QueuedJob) -> Verdict {
-        let Some(name) = &job.worker else { return open(Gate::Worker, "any worker") };
-        match self.named.get(name) {
-            Some(Named::Free) => open(Gate::Worker, format!("{name} is idle")),
-            Some(Named::Busy) => closed(Gate::Worker, format!("{name} works on another job"), "that job ends"),
-            Some(Named::Paused) => closed(Gate::Worker, format!("{name} is paused"), format!("`orc worker resume {name}`")),
-            None => closed(Gate::Worker, format!("there is no worker named {name}"), format!("`orc worker add {name}`, or kill the job")),
-        }
-    }
-
-    /// Accounts for a start, so that the next pick sees it.
+    /// Accounts for a start, so that the next pick sees it. Its reservation is made before (`Budget::reserve`): backpressure is
+    /// looked at anew, for one start may be what begins it.
     pub fn started(&mut self, job: &QueuedJob, now: Timestamp) {
         self.running += 1;
         if let Some(b) = self.backends.get_mut(&job.backend) {
             b.running += 1;
-            b.starts.retain(|t| now.since(*t) < Duration::from_secs(60));
+            b.starts.retain(|t| now.since(*t) < MINUTE);
             b.starts.push(now);
         }
         if let Some(name) = &job.worker {
             self.named.insert(name.clone(), Named::Busy);
         }
+        self.budget.press_after_start(&self.limits.budget, now);
     }
 }
 
 /// The first job in claim order whose gates are all open. `passed` holds jobs that were tried in this step and could not be
 /// started after all.
 ///
-/// A non-P0 job that only the token budget holds keeps the later ones of its lane and below from overtaking it once it has
-/// waited longer than `starvation_after`: otherwise small jobs could keep a large one out for ever.
+/// What is blocked does not block others: a paused backend's or a busy worker's jobs are passed over. One exception: a job (not
+/// P0) that only the token budget holds lets the smaller ones behind it pass until it has waited longer than
+/// `starvation_after`; from then on none but P0 passes it, so that the window empties and it fits, or runs alone. Otherwise
+/// small jobs could keep a large one out for ever.
+///
+/// Costs O(classes), not O(jobs): see `queue`. Jobs that wait for a date or are too large for the room left are looked at one by one.
 pub fn pick<'q>(queue: &'q Queue, capacity: &Capacity, passed: &BTreeSet<JobId>, now: Timestamp) -> Option<&'q QueuedJob> {
-    if capacity.closed.is_some() || capacity.host.is_some() {
-        return None;
+    look(queue, capacity, passed, now).starts
+}
+
+/// What a look through the queue finds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Look<'q> {
+    /// The job that starts now.
+    pub starts: Option<&'q QueuedJob>,
+    /// A job ahead of it that is held by the token budget and lets none but P0 pass any more.
+    pub bars: Option<&'q QueuedJob>,
+    /// How many jobs it took to find out.
+    #[cfg(test)]
+    looked_at: usize,
+}
+
+pub(super) fn look<'q>(queue: &'q Queue, capacity: &Capacity, passed: &BTreeSet<JobId>, now: Timestamp) -> Look<'q> {
+    let mut found = Look::default();
+    if capacity.closed.is_some() || capacity.host.is_some() || capacity.running >= capacity.slots(Priority::P0) {
+        return found;
     }
-    let l = &capacity.limits;
-    if capacity.running >= l.max_running + l.reserved_slots {
-        return None;
-    }
-    let mut barred: Option<Lane> = None;
-    // Only P0 may start: nothing beyond the urgent lane needs a look.
-    let urgent_only = capacity.running >= l.max_running || (capacity.budget.pressed() && capacity.running > 0);
-    for job in queue.claim_order(now, l.starvation_after) {
-        let lane = job.priority.lane();
-        if urgent_only && job.priority != Priority::P0 {
-            if lane == Lane::Urgent {
-                continue;
-            }
-            return None;
+    let patience = capacity.limits.starvation_after;
+    let taken = capacity.tokens(now);
+    let mut order = queue.claim_order(now, patience);
+    while let Some(head) = order.take_class() {
+        let job = head.job;
+        #[cfg(test)]
+        {
+            found.looked_at += 1;
         }
-        if passed.contains(&job.id) || barred.is_some_and(|b| lane >= b && job.priority != Priority::P0) {
+        let barred = found.bars.is_some() && job.priority != Priority::P0;
+        // The same for its whole class: no need to look at the others.
+        if barred || [Gate::Lane, Gate::Slot, Gate::Backend, Gate::Worker].iter().any(|gate| !capacity.opens(*gate, job, now)) {
             continue;
         }
-        let first_closed = capacity.gates(job, now).into_iter().find(|v| !v.open);
-        match first_closed {
-            None => return Some(job),
-            Some(v) if v.gate == Gate::Budget && now.since(job.queued_at) > l.starvation_after => barred = Some(lane),
-            Some(_) => {}
+        let due = capacity.opens(Gate::Date, job, now) && !passed.contains(&job.id);
+        if due && capacity.affords(job.priority, job.estimate, taken) {
+            found.starts = Some(job);
+            return found;
+        }
+        if due && !capacity.budget.pressed() && now.since(job.queued_at) > patience {
+            found.bars = Some(job);
+        } else if capacity.affords(job.priority, head.smallest(), taken) {
+            order.after(head);
         }
     }
-    None
+    found
 }
 
-fn open(gate: Gate, says: impl Into<String>) -> Verdict {
-    Verdict { gate, open: true, says: says.into(), unblock: String::new() }
-}
-
-fn closed(gate: Gate, says: impl Into<String>, unblock: impl Into<String>) -> Verdict {
-    Verdict { gate, open: false, says: says.into(), unblock: unblock.into() }
-}
+#[cfg(test)]
+mod tests;

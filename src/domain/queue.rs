@@ -1,9 +1,21 @@
-//! The queue in claim order: lane, then priority, then age, then id.
+//! The queue and the order in which it is claimed.
+//!
+//! 1. Lane 0, by priority, then age.
+//! 2. Lane 1 by age. A background job joins it once it has waited longer than `starvation_after`, as if it had been queued at
+//!    that moment: it goes ahead of the lane-1 jobs that came later, and of none that came before. So only finitely many jobs
+//!    are ever ahead of it, and it never delays lane 0.
+//! 3. The rest of lane 2, by priority, then age.
+//!
+//! Ties go to the lower id. The order changes with time alone, so nothing is re-sorted: jobs of one priority, backend and worker
+//! are kept by age in a class of their own, whose order never changes, and the classes are merged when the queue is read.
+//! All jobs of a class meet the same gates (dates and sizes apart), so that a scheduler passes over a paused backend's
+//! thousands in one step.
 
 use super::ids::{JobId, ProjectId, WorkerId};
 use super::job::{Kind, Lane, Priority};
 use super::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, btree_set};
 use std::time::Duration;
 
 /// A queued job as the scheduler needs it.
@@ -27,34 +39,65 @@ pub struct QueuedJob {
     pub estimate: u64,
 }
 
-type Key = (u8, Timestamp, JobId);
+/// What jobs have in common that meet the same gates.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct ClassKey {
+    priority: Priority,
+    backend: String,
+    worker: Option<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Class {
+    by_age: BTreeSet<(Timestamp, JobId)>,
+    /// How many jobs there are of each estimate.
+    estimates: BTreeMap<u64, u32>,
+}
 
 /// All queued jobs, ordered.
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
     jobs: BTreeMap<JobId, QueuedJob>,
-    /// Per lane: priority, age, id.
-    lanes: [BTreeSet<Key>; 3],
-    /// Background jobs by age, for the guard against starvation.
-    background: BTreeSet<(Timestamp, JobId)>,
+    classes: BTreeMap<ClassKey, Class>,
+    /// Jobs with a `ready_at`, past or not.
+    dated: BTreeSet<(Timestamp, JobId)>,
+    lanes: [usize; 3],
 }
 
 impl Queue {
     /// Adds a job, or replaces what was known of it.
     pub fn insert(&mut self, job: QueuedJob) {
         self.remove(job.id);
-        self.lanes[job.priority.lane() as usize].insert(key(&job));
-        if job.priority.lane() == Lane::Background {
-            self.background.insert((job.queued_at, job.id));
+        let class = self.classes.entry(class_key(&job)).or_default();
+        class.by_age.insert((job.queued_at, job.id));
+        *class.estimates.entry(job.estimate).or_default() += 1;
+        if let Some(at) = job.ready_at {
+            self.dated.insert((at, job.id));
         }
+        self.lanes[job.priority.lane() as usize] += 1;
         self.jobs.insert(job.id, job);
     }
 
     /// Takes a job out.
     pub fn remove(&mut self, id: JobId) -> Option<QueuedJob> {
         let job = self.jobs.remove(&id)?;
-        self.lanes[job.priority.lane() as usize].remove(&key(&job));
-        self.background.remove(&(job.queued_at, id));
+        let key = class_key(&job);
+        if let Some(class) = self.classes.get_mut(&key) {
+            class.by_age.remove(&(job.queued_at, id));
+            if let Some(n) = class.estimates.get_mut(&job.estimate) {
+                *n -= 1;
+                if *n == 0 {
+                    class.estimates.remove(&job.estimate);
+                }
+            }
+            if class.by_age.is_empty() {
+                self.classes.remove(&key);
+            }
+        }
+        if let Some(at) = job.ready_at {
+            self.dated.remove(&(at, id));
+        }
+        self.lanes[job.priority.lane() as usize] -= 1;
         Some(job)
     }
 
@@ -75,36 +118,236 @@ impl Queue {
 
     /// How many there are in a lane.
     pub fn lane_len(&self, lane: Lane) -> usize {
-        self.lanes[lane as usize].len()
+        self.lanes[lane as usize]
     }
 
-    /// Jobs in claim order. Lane 0 always comes first. A background job that has waited longer than `starvation_after` comes
-    /// next, oldest first, turn about with lane 1 (one starved, one normal), so that neither can hold the other up for ever;
-    /// then the rest of lane 1, then of lane 2.
-    pub fn claim_order(&self, now: Timestamp, starvation_after: Duration) -> impl Iterator<Item = &QueuedJob> {
-        let starved_before = now - starvation_after;
-        let starved = self.background.range(..(starved_before, JobId(i64::MIN))).map(|(_, id)| *id);
-        let lane = |l: Lane| self.lanes[l as usize].iter().map(|(_, _, id)| *id);
-        let fresh = lane(Lane::Background).filter(move |id| self.jobs.get(id).is_some_and(|j| j.queued_at >= starved_before));
-        lane(Lane::Urgent).chain(alternate(starved, lane(Lane::Normal))).chain(fresh).filter_map(|id| self.jobs.get(&id))
+    /// Jobs in claim order.
+    pub fn claim_order(&self, now: Timestamp, starvation_after: Duration) -> ClaimOrder<'_> {
+        let mut order = ClaimOrder { queue: self, now, starvation_after, heads: BinaryHeap::with_capacity(self.classes.len()) };
+        for class in self.classes.values() {
+            order.push(class, class.by_age.iter());
+        }
+        order
     }
 
     /// The first instant at which a job that is held back by its `ready_at` becomes ready.
     pub fn next_ready(&self, now: Timestamp) -> Option<Timestamp> {
-        self.jobs.values().filter_map(|j| j.ready_at).filter(|t| *t > now).min()
+        self.dated.range((now, JobId(i64::MAX))..).map(|(at, _)| *at).find(|at| *at > now)
     }
 }
 
-fn key(job: &QueuedJob) -> Key {
-    (job.priority.level(), job.queued_at, job.id)
+fn class_key(job: &QueuedJob) -> ClassKey {
+    ClassKey { priority: job.priority, backend: job.backend.clone(), worker: job.worker.clone() }
 }
 
-/// One of the first, one of the second, and so on; the rest of whichever is longer.
-fn alternate<T>(mut a: impl Iterator<Item = T>, mut b: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
-    let mut first = true;
-    std::iter::from_fn(move || {
-        let next = if first { a.next().or_else(|| b.next()) } else { b.next().or_else(|| a.next()) };
-        first = !first;
-        next
-    })
+/// A job's place in the claim order: the lower, the earlier.
+pub type Rank = (u8, u8, Timestamp, Lane, JobId);
+
+/// A job's place in the claim order at an instant.
+pub fn rank(job: &QueuedJob, now: Timestamp, starvation_after: Duration) -> Rank {
+    let (lane, level) = (job.priority.lane(), job.priority.level());
+    match lane {
+        Lane::Urgent => (0, level, job.queued_at, lane, job.id),
+        Lane::Normal => (1, 0, job.queued_at, lane, job.id),
+        Lane::Background if now.since(job.queued_at) > starvation_after => (1, 0, job.queued_at + starvation_after, lane, job.id),
+        Lane::Background => (2, level, job.queued_at, lane, job.id),
+    }
+}
+
+/// The queue in claim order.
+#[derive(Debug)]
+pub struct ClaimOrder<'q> {
+    queue: &'q Queue,
+    now: Timestamp,
+    starvation_after: Duration,
+    heads: BinaryHeap<Reverse<Head<'q>>>,
+}
+
+/// The next job of a class, and those after it.
+#[derive(Clone, Debug)]
+pub(super) struct Head<'q> {
+    rank: Rank,
+    pub job: &'q QueuedJob,
+    class: &'q Class,
+    rest: btree_set::Iter<'q, (Timestamp, JobId)>,
+}
+
+impl Head<'_> {
+    /// The smallest estimate in its class.
+    pub fn smallest(&self) -> u64 {
+        self.class.estimates.keys().next().copied().unwrap_or(0)
+    }
+}
+
+impl PartialEq for Head<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank == other.rank
+    }
+}
+
+impl Eq for Head<'_> {}
+
+impl PartialOrd for Head<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Head<'_> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.rank.cmp(&other.rank)
+    }
+}
+
+impl<'q> ClaimOrder<'q> {
+    fn push(&mut self, class: &'q Class, mut rest: btree_set::Iter<'q, (Timestamp, JobId)>) {
+        if let Some(job) = rest.next().and_then(|(_, id)| self.queue.jobs.get(id)) {
+            let rank = rank(job, self.now, self.starvation_after);
+            self.heads.push(Reverse(Head { rank, job, class, rest }));
+        }
+    }
+
+    /// The first job, with its whole class: nothing more comes of that class unless it is given back to `after`.
+    pub(super) fn take_class(&mut self) -> Option<Head<'q>> {
+        self.heads.pop().map(|Reverse(head)| head)
+    }
+
+    /// Goes on with the jobs of a class that come after its head.
+    pub(super) fn after(&mut self, head: Head<'q>) {
+        self.push(head.class, head.rest);
+    }
+}
+
+impl<'q> Iterator for ClaimOrder<'q> {
+    type Item = &'q QueuedJob;
+
+    fn next(&mut self) -> Option<&'q QueuedJob> {
+        let head = self.take_class()?;
+        let job = head.job;
+        self.after(head);
+        Some(job)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    pub const STARVED: Duration = Duration::from_secs(1800);
+
+    /// A job for tests: backend `claude`, no date, no worker.
+    pub fn job(id: i64, priority: u8, queued_at: i64) -> QueuedJob {
+        QueuedJob {
+            id: JobId(id),
+            priority: Priority::new(priority).unwrap(),
+            queued_at: Timestamp(queued_at),
+            ready_at: None,
+            backend: "claude".into(),
+            kind: Kind::Other,
+            model: None,
+            persona: None,
+            worker: None,
+            last_worker: None,
+            project_id: None,
+            estimate: 1000,
+        }
+    }
+
+    pub fn queue(jobs: impl IntoIterator<Item = QueuedJob>) -> Queue {
+        let mut q = Queue::default();
+        jobs.into_iter().for_each(|j| q.insert(j));
+        q
+    }
+
+    fn order(q: &Queue, now: i64) -> Vec<i64> {
+        q.claim_order(Timestamp(now), STARVED).map(|j| j.id.0).collect()
+    }
+
+    const MIN: i64 = 60_000;
+
+    #[test]
+    fn lane_then_priority_then_age_then_id() {
+        let q = queue([job(1, 5, 0), job(2, 3, 9), job(3, 2, 5), job(4, 2, 4), job(5, 1, 0), job(6, 0, 9), job(7, 2, 4), job(8, 3, 1)]);
+        assert_eq!(order(&q, 10), [6, 5, 4, 7, 3, 8, 2, 1]);
+    }
+
+    #[test]
+    fn a_starved_background_job_passes_those_of_lane_1_that_came_after_it_began_to_starve() {
+        let q = queue([job(1, 5, 0), job(2, 2, 29 * MIN), job(3, 2, 31 * MIN), job(4, 1, 40 * MIN), job(5, 3, 20 * MIN)]);
+        assert_eq!(order(&q, 30 * MIN), [4, 2, 3, 5, 1], "exactly the limit is not longer than it");
+        assert_eq!(order(&q, 41 * MIN), [4, 2, 1, 3, 5]);
+    }
+
+    #[test]
+    fn a_new_priority_moves_a_job_at_once_and_removal_is_complete() {
+        let mut q = queue([job(1, 2, 0), job(2, 2, 1)]);
+        q.insert(job(2, 1, 1));
+        assert_eq!(order(&q, 5), [2, 1]);
+        assert_eq!((q.len(), q.lane_len(Lane::Urgent), q.lane_len(Lane::Normal)), (2, 1, 1));
+        assert_eq!(q.remove(JobId(2)).map(|j| j.id), Some(JobId(2)));
+        assert_eq!(q.remove(JobId(2)), None);
+        q.remove(JobId(1));
+        assert!(q.is_empty() && q.classes.is_empty() && q.dated.is_empty());
+        assert_eq!(q.lanes, [0; 3]);
+    }
+
+    #[test]
+    fn the_next_date_is_the_first_that_is_still_to_come() {
+        let at = |id, ready| QueuedJob { ready_at: Some(Timestamp(ready)), ..job(id, 2, 0) };
+        let q = queue([at(1, 10), at(2, 20), at(3, 30), job(4, 2, 0)]);
+        assert_eq!(q.next_ready(Timestamp(0)), Some(Timestamp(10)));
+        assert_eq!(q.next_ready(Timestamp(20)), Some(Timestamp(30)));
+        assert_eq!(q.next_ready(Timestamp(30)), None);
+    }
+
+    pub fn any_job(id: i64) -> impl Strategy<Value = QueuedJob> {
+        let backend = prop::sample::select(vec!["claude", "codex", "shell"]);
+        let worker = prop::option::weighted(0.2, prop::sample::select(vec!["ada", "bob"]));
+        let ready = prop::option::weighted(0.2, 0..120 * MIN);
+        (0u8..6, 0..100 * MIN, ready, backend, worker, prop::sample::select(vec![0u64, 10, 100, 300])).prop_map(
+            move |(priority, queued_at, ready, backend, worker, estimate)| QueuedJob {
+                ready_at: ready.map(Timestamp),
+                backend: backend.into(),
+                worker: worker.map(str::to_owned),
+                estimate,
+                ..job(id, priority, queued_at)
+            },
+        )
+    }
+
+    pub fn any_jobs(max: usize) -> impl Strategy<Value = Vec<QueuedJob>> {
+        (0..=max).prop_flat_map(|n| (0..n as i64).map(|id| any_job(id + 1)).collect::<Vec<_>>())
+    }
+
+    proptest! {
+        #[test]
+        fn merging_the_classes_is_sorting_by_rank(jobs in any_jobs(40), now in 0..200 * MIN) {
+            let q = queue(jobs.clone());
+            let mut sorted = jobs;
+            sorted.sort_by_key(|j| rank(j, Timestamp(now), STARVED));
+            prop_assert_eq!(order(&q, now), sorted.iter().map(|j| j.id.0).collect::<Vec<_>>());
+        }
+
+        /// What is ahead of a starved job now stays all that is ever ahead of it, lane 0 apart: nothing that comes later passes it.
+        #[test]
+        fn nothing_that_comes_later_passes_a_starved_job(jobs in any_jobs(30), newcomer in any_job(99), now in 31 * MIN..200 * MIN) {
+            prop_assume!(newcomer.priority.lane() != Lane::Urgent);
+            let newcomer = QueuedJob { queued_at: Timestamp(now), ..newcomer };
+            let mut q = queue(jobs.clone());
+            q.insert(newcomer);
+            let later = order(&q, now + 90 * MIN);
+            let place = |id: i64| later.iter().position(|i| *i == id);
+            for j in jobs.iter().filter(|j| j.priority.lane() == Lane::Background && now - j.queued_at.0 > 30 * MIN) {
+                prop_assert!(place(j.id.0) < place(99), "{} is passed", j.id);
+            }
+        }
+
+        #[test]
+        fn lane_0_is_always_first(jobs in any_jobs(30), now in 0..300 * MIN) {
+            let q = queue(jobs);
+            let lanes: Vec<_> = q.claim_order(Timestamp(now), STARVED).map(|j| j.priority.lane() != Lane::Urgent).collect();
+            prop_assert!(lanes.is_sorted());
+        }
+    }
 }
