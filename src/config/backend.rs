@@ -2,6 +2,7 @@
 //! dialect needs no code.
 
 use super::settings::Settings;
+use super::workspace::Workspace;
 use crate::domain::Kind;
 use crate::wire::{Dialect, files};
 use serde::Deserialize;
@@ -108,6 +109,8 @@ pub struct RenderInput<'a> {
     pub inside_workspace: bool,
     /// The user is root.
     pub root: bool,
+    /// Our own small program.
+    pub shim: &'a Path,
 }
 
 /// A command line with its environment and files.
@@ -138,14 +141,9 @@ impl Backend {
         (self.session == SessionId::Chosen).then(|| uuid::Uuid::new_v4().to_string())
     }
 
-    /// The model for a kind of job: deep work, routine, or classification. Settings win over the description.
+    /// The model for a kind of job: what `orc.toml` names for its tier, else the description's own.
     pub fn model_for(&self, settings: &Settings, kind: Kind) -> Option<String> {
-        let tier = match kind {
-            Kind::Code | Kind::Writing | Kind::Research | Kind::Plan | Kind::Review => "deep",
-            Kind::Triage | Kind::Capture => "classification",
-            Kind::Consolidate | Kind::Maintenance | Kind::Other => "routine",
-        };
-        settings.models.get(&format!("{}.{tier}", self.name)).or_else(|| self.models.get(tier)).cloned()
+        settings.model(&self.name, kind).or_else(|| self.models.get(settings.tier[kind].as_str()).map(String::as_str)).map(str::to_owned)
     }
 
     /// The command line for one attempt.
@@ -159,7 +157,7 @@ impl Backend {
             ("{prompt_file}", path(files::PROMPT)),
             ("{dir}", r.attempt_dir.to_string_lossy().into_owned()),
             ("{cwd}", r.cwd.to_string_lossy().into_owned()),
-            ("{shim}", super::workspace::program("orc-shim").to_string_lossy().into_owned()),
+            ("{shim}", r.shim.to_string_lossy().into_owned()),
         ];
         let fill = |text: &String| places.iter().fold(text.clone(), |t, (name, value)| t.replace(name, value));
         let mut argv = vec![fill(&self.program)];
@@ -211,8 +209,30 @@ pub fn built_in() -> BTreeMap<String, Backend> {
     BUILT_IN.iter().map(|(file, text)| parse(text, file).expect("the built-in descriptions are tested")).map(|b| (b.name.clone(), b)).collect()
 }
 
+/// All backends of a workspace: the built-in ones, those of its `backends/*.toml`, which win, and what `[backend.NAME]` in
+/// `orc.toml` changes; with what is wrong in the folder. A disabled backend is left out.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn backends(workspace: &Workspace, settings: &Settings) -> std::io::Result<(BTreeMap<String, Backend>, Vec<String>)> {
+    let (mut found, problems) = all(&workspace.backends_dir())?;
+    for (name, o) in &settings.backend {
+        let Some(b) = found.get_mut(name) else { continue };
+        b.concurrent = o.concurrent.unwrap_or(b.concurrent);
+        b.per_minute = o.per_minute.unwrap_or(b.per_minute);
+        if let Some(program) = &o.program {
+            b.program.clone_from(program);
+        }
+        b.env.extend(o.env.clone());
+        if o.enabled == Some(false) {
+            found.remove(name);
+        }
+    }
+    Ok((found, problems))
+}
+
 /// The built-in ones, and those of a folder, which win; with what is wrong in the folder.
-pub(super) fn all(dir: &Path) -> std::io::Result<(BTreeMap<String, Backend>, Vec<String>)> {
+fn all(dir: &Path) -> std::io::Result<(BTreeMap<String, Backend>, Vec<String>)> {
     let mut found = built_in();
     let mut problems = Vec::new();
     let entries = match std::fs::read_dir(dir) {
@@ -257,9 +277,9 @@ mod tests {
             prompt: "P",
             inside_workspace: true,
             root: true,
+            shim: Path::new("orc-shim"),
         });
-        let argv = r.argv.join(" ").replace(&super::super::workspace::program("orc-shim").display().to_string(), "orc-shim");
-        format!("{argv}\nenv {:?}\nprompt {:?}", r.env, r.prompt)
+        format!("{}\nenv {:?}\nprompt {:?}", r.argv.join(" "), r.env, r.prompt)
     }
 
     #[test]

@@ -1,17 +1,25 @@
-//! Settings with a name, a unit, a range and a default, in layers that know who set each key; the workspace and its files.
+//! Settings with a name, a unit, a range and a default, in layers that know who set each key; the workspace and its files;
+//! backend descriptions.
 
+mod backend;
+mod derive;
 mod error;
 mod init;
 mod keys;
 mod load;
+mod rules;
 mod settings;
 mod shape;
+mod skill;
 mod workspace;
 
+pub use backend::{Backend, RenderInput, Rendered, backends, built_in};
 pub use error::ConfigError;
 pub use init::{DEFAULT_SETTINGS, InitReport, Step, init};
 pub use keys::{BACKEND_KEYS, BackendKey, Key, keys};
 pub use load::{Layers, Origin, Problem, Problems, load};
+pub use rules::rules;
 pub use settings::{BackendOverrides, PerKind, Settings, Tier};
 pub use shape::Shape;
+pub use skill::{Skill, SkillError, skill, skills};
 pub use workspace::{SETTINGS_FILE, Surroundings, Workspace};

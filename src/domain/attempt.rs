@@ -111,6 +111,9 @@ pub struct ExitReport {
     pub session_cost_usd: Option<f64>,
     /// The session that the agent ran in.
     pub session: Option<String>,
+    /// The backend did not know the session that it was to resume: the next attempt starts a new one.
+    #[serde(default)]
+    pub session_unknown: bool,
     /// Absolute path of the result text, if there is one.
     pub result_file: Option<String>,
     pub result_bytes: u64,

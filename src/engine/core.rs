@@ -6,11 +6,12 @@ use super::launcher::{Launch, Launcher};
 use super::live::{Live, Lives};
 use crate::config::{Backend, Settings, Workspace};
 use crate::domain::{
-    AttemptId, Budget, Capacity, Expected, ExitReport, JobId, LogLine, Outcome, Queue, Timestamp, Worker,
+    AttemptId, Capacity, Expected, ExitReport, JobId, LogLine, Outcome, Queue, Timestamp, Worker,
 };
 use crate::store::{EngineState, OpenAttempt, QueuedRow, Store, StoreError, Tx};
 use crate::wire::{EngineFrame, Heartbeat, ShimFrame, Snapshot};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -49,6 +50,8 @@ pub struct Parts<L> {
     pub settings: Arc<Settings>,
     pub backends: BTreeMap<String, Backend>,
     pub launcher: L,
+    /// The program `orc-shim`.
+    pub shim: PathBuf,
     /// New shim connections, each before its first frame.
     pub outboxes: mpsc::UnboundedReceiver<(Link, mpsc::Sender<EngineFrame>)>,
     pub publish: watch::Sender<Arc<Snapshot>>,
@@ -94,6 +97,12 @@ pub(super) struct State {
     /// Attempts with events taken in this batch.
     pub acked: BTreeSet<AttemptId>,
     pub next_date: Option<Timestamp>,
+    /// Refusals in a row, by backend, until one of its attempts ends well.
+    pub streaks: BTreeMap<String, u32>,
+    /// Tokens of the system text, as last assembled.
+    pub context_tokens: u64,
+    /// Our own small program.
+    pub shim: PathBuf,
     pub host_checked: Option<Timestamp>,
     pub log: VecDeque<LogLine>,
     pub today: crate::store::Day,
@@ -101,6 +110,8 @@ pub(super) struct State {
     /// Why the database cannot be written, while it cannot.
     pub trouble: Option<String>,
     pub changed: bool,
+    /// The last dispatch stopped at its limit for one step: more may start.
+    pub more: bool,
     /// When time alone changes something; looked at before every step.
     pub wake_at: Option<Timestamp>,
     pub published: Option<Timestamp>,
@@ -120,7 +131,7 @@ impl<L: Launcher> Core<L> {
     /// # Errors
     /// The database.
     pub fn start(parts: Parts<L>, now: Timestamp) -> Result<Core<L>, StoreError> {
-        let Parts { mut store, workspace, settings, backends, launcher, outboxes, publish, demo, seed, watch_host } = parts;
+        let Parts { mut store, workspace, settings, backends, launcher, shim, outboxes, publish, demo, seed, watch_host } = parts;
         let epoch = store.write(|tx| tx.take_epoch("engine", now))?;
         let state = State {
             workspace_id: store.workspace_id()?,
@@ -144,12 +155,16 @@ impl<L: Launcher> Core<L> {
             adopting: BTreeSet::new(),
             acked: BTreeSet::new(),
             next_date: None,
+            streaks: BTreeMap::new(),
+            context_tokens: super::why::CONTEXT,
+            shim,
             host_checked: None,
             log: VecDeque::new(),
             today: crate::store::Day::default(),
             today_at: None,
             trouble: None,
             changed: true,
+            more: false,
             wake_at: Some(now),
             published: None,
             rng: fastrand::Rng::with_seed(seed),
@@ -193,7 +208,8 @@ impl<L: Launcher> Core<L> {
         match self.transact(now, durable, &mut out) {
             Ok(()) => {
                 self.state.trouble = None;
-                self.state.wake_at = self.state.next_due(now);
+                let more = std::mem::take(&mut self.state.more);
+                self.state.wake_at = if more { Some(now) } else { self.state.next_due(now) };
                 self.perform(out);
             }
             Err(e) => self.recover(&e, now),
@@ -451,7 +467,7 @@ impl State {
     }
 
     /// A report for an attempt that left none.
-    fn imagined(&self, attempt: AttemptId, message: &str, now: Timestamp) -> ExitReport {
+    pub(super) fn imagined(&self, attempt: AttemptId, message: &str, now: Timestamp) -> ExitReport {
         let live = self.lives.get(&attempt);
         let known = live.is_some_and(|l| l.usage.total() > 0);
         ExitReport {
@@ -466,6 +482,7 @@ impl State {
             session_usage: None,
             session_cost_usd: None,
             session: None,
+            session_unknown: false,
             result_file: None,
             result_bytes: 0,
             limit: None,

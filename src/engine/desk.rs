@@ -186,7 +186,8 @@ fn stretch(path: &Path, from: From, limit: usize) -> std::io::Result<(Vec<Spoole
         From::After(_) | From::End => newest,
     };
     let mut events = Vec::new();
-    file.seek(SeekFrom::Start(offset_of(&mut file, size, first)?))?;
+    let start = offset_of(&mut file, size, first)?;
+    file.seek(SeekFrom::Start(start))?;
     for line in BufReader::new(&file).split(b'\n') {
         let Ok(event) = serde_json::from_slice::<SpooledEvent>(&line?) else { continue };
         if event.seq > last || events.len() >= limit {

@@ -5,9 +5,9 @@ use super::launcher::Launch;
 use crate::config::{Backend, RenderInput};
 use crate::domain::{
     AttemptId, BackendCapacity, ExitReport, Job, JobId, Named, Outcome, QueuedJob, Resolution, Timestamp, Worker, WorkerId, WorkerStatus, pick,
-    reservation, resolve, rotation, sha256_hex,
+    resolve, rotation, sha256_hex,
 };
-use crate::engine::prompt::{PromptDocument, PromptInput, assemble};
+use super::prompt::{PromptDocument, PromptInput, assemble};
 use crate::store::{Claim, NewWorker, QueuedRow, StoreError, Tx};
 use crate::wire::{AttemptLimits, AttemptSpec, PROTOCOL};
 use std::collections::BTreeSet;
@@ -25,7 +25,6 @@ struct Start<'a> {
     session: Option<String>,
     resume: bool,
     document: PromptDocument,
-    estimate: u64,
 }
 
 impl State {
@@ -42,13 +41,12 @@ impl State {
             }
         }
         // More may start: again at once, after this batch is on the disk.
-        self.burst = true;
+        self.more = true;
         Ok(())
     }
 
     /// Brings the counts of the capacity up to date with what runs.
     pub(super) fn fill_capacity(&mut self, now: Timestamp) {
-        let settings = &self.settings;
         let c = &mut self.capacity;
         c.running = self.lives.len() as u32;
         c.paused_lanes = self.switches.paused_lanes.iter().map(|l| l.number()).collect();
@@ -78,27 +76,14 @@ impl State {
                 (w.name.clone(), named)
             })
             .collect();
-        let _ = settings;
         c.budget.press(&c.limits.budget, self.queue.len(), now);
     }
 
     /// A queued row with its estimate.
     pub(super) fn queued_job(&self, row: QueuedRow) -> QueuedJob {
-        let uses_model = self.backends.get(&row.backend).is_none_or(|b| b.uses_model());
-        QueuedJob {
-            estimate: reservation(row.prompt_bytes, self.settings.context_estimate, self.expected.output(row.kind), uses_model),
-            id: row.id,
-            priority: row.priority,
-            queued_at: row.queued_at,
-            ready_at: row.ready_at,
-            backend: row.backend,
-            kind: row.kind,
-            model: row.model,
-            persona: row.persona,
-            worker: row.worker,
-            last_worker: row.last_worker,
-            project_id: row.project_id,
-        }
+        let uses_model = self.backends.get(&row.backend).is_none_or(Backend::uses_model);
+        let output = self.expected.output(row.kind);
+        super::why::queued_job(row, self.context_tokens, output, uses_model)
     }
 
     /// Claims a job and prepares its launch; false where it cannot start after all.
@@ -115,10 +100,13 @@ impl State {
             self.rotate(tx, &mut worker, &why, now)?;
         }
         let resume = worker.session.is_some() && backend.resumes();
-        let session = if resume { worker.session.clone() } else { backend.chosen_session(&mut self.rng) };
+        let session = if resume { worker.session.clone() } else { backend.chosen_session() };
         let assembled = self.assemble(tx, &job, &worker);
         let (document, broken) = match assembled {
-            Ok(document) => (document, None),
+            Ok(document) => {
+                self.context_tokens = crate::domain::estimate(&document.system);
+                (document, None)
+            }
             Err(message) => (PromptDocument::default(), Some(message)),
         };
         let estimate = if backend.uses_model() { document.tokens + self.expected.output(job.spec.kind) } else { 0 };
@@ -150,7 +138,7 @@ impl State {
             self.ended(tx, &report, now, out)?;
             return Ok(true);
         }
-        let start = Start { job: &job, worker, session, resume, document, estimate };
+        let start = Start { job: &job, worker, session, resume, document };
         match self.launch(attempt, &backend, &start, model, token) {
             Ok(launch) => out.push(Effect::Launch(Box::new(launch))),
             Err(message) => {
@@ -166,7 +154,7 @@ impl State {
         let spec = &job.spec;
         let directory = match spec.project_id.map(|p| tx.project(p)).transpose()?.flatten().and_then(|p| p.dir) {
             Some(dir) => dir,
-            None => self.workspace.drafts_dir().to_string_lossy().into_owned(),
+            None => self.workspace.root().join("drafts").to_string_lossy().into_owned(),
         };
         let new = NewWorker {
             // Its row names it; until then a name that nobody can have.
@@ -233,8 +221,10 @@ impl State {
             system: &start.document.system,
             prompt: &start.document.prompt,
             inside_workspace: cwd.starts_with(self.workspace.root()),
+            root: crate::os::process::is_root(),
+            shim: &self.shim,
         });
-        let timeout = job.spec.timeout.unwrap_or_else(|| s.timeout(job.spec.kind));
+        let timeout = job.spec.timeout.unwrap_or(s.timeout[job.spec.kind]);
         let base = if start.resume { (start.worker.session_usage, start.worker.session_cost_usd) } else { Default::default() };
         let spec = AttemptSpec {
             protocol: PROTOCOL,
@@ -250,7 +240,7 @@ impl State {
             env_remove: rendered.env_remove,
             path_prefix: vec![self.workspace.bin_dir()],
             prompt_file: dir.join(crate::wire::files::PROMPT),
-            result_file: self.workspace.result_file(job.id, attempt),
+            result_file: self.workspace.result_dir(job.id).join(format!("{attempt}.md")),
             session: start.session.clone(),
             resume: start.resume,
             usage_base: base.0,
@@ -262,14 +252,13 @@ impl State {
                 exit_grace_ms: s.exit_grace.as_millis() as u64,
                 kill_grace_ms: s.kill_grace.as_millis() as u64,
                 heartbeat_ms: s.heartbeat.as_millis() as u64,
-                max_unknown_steps: 5,
+                max_unknown_steps: s.max_unknown_steps,
                 max_output_bytes: s.max_output,
-                memory_max_bytes: 0,
+                memory_max_bytes: s.memory_max,
             },
         };
-        let _ = start.estimate;
         let parts = serde_json::to_string(&start.document.parts).map_err(|e| e.to_string())?;
-        Ok(Launch { spec, token, system: rendered.system, prompt: rendered.prompt, parts })
+        Ok(Launch { spec, token, system: rendered.system, prompt: rendered.prompt, parts, files: rendered.files })
     }
 
     /// What every process of a job may read of where it is. No secret.

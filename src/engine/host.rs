@@ -5,7 +5,7 @@ use super::gateway::{Gateway, bind};
 use super::input::Input;
 use super::launcher::OsLauncher;
 use super::run::{Clock, run};
-use crate::config::{Settings, Workspace};
+use crate::config::{Settings, Workspace, backends};
 use crate::os::{Lock, OsError, clock};
 use crate::store::{Store, StoreError};
 use crate::wire::Snapshot;
@@ -74,13 +74,14 @@ impl Host {
     /// # Errors
     /// Another engine holds the workspace; the database, the socket or the backends cannot be used.
     pub fn start(workspace: Workspace, settings: Arc<Settings>, demo: bool, publish: watch::Sender<Arc<Snapshot>>) -> Result<Host, HostError> {
-        workspace.prepare_run().map_err(|e| HostError::Config(e.to_string()))?;
+        prepare(&workspace)?;
         let lock = Lock::acquire(&workspace.lock_file()).map_err(|e| match e {
             OsError::Held { pid, .. } => HostError::Held { pid },
             other => HostError::Os(other),
         })?;
         let store = Store::open(&workspace.database())?;
-        let (backends, problems) = workspace.backends().map_err(|e| HostError::Config(e.to_string()))?;
+        let (backends, problems) =
+            backends(&workspace, &settings).map_err(|e| HostError::Config(format!("cannot read {}: {e}", workspace.backends_dir().display())))?;
         for problem in problems {
             tracing::warn!("{problem}");
         }
@@ -145,9 +146,10 @@ impl Engine {
             let (outbox, outboxes) = mpsc::unbounded_channel();
             let gateway = Gateway::new(inputs.clone(), outbox, publish.subscribe());
             tokio::spawn(gateway.accept(listener));
-            let launcher = OsLauncher::new(workspace.shim_program(), workspace.spool_dir(), store.workspace_id()?, inputs);
+            let shim = crate::os::program("orc-shim");
+            let launcher = OsLauncher::new(shim.clone(), workspace.spool_dir(), store.workspace_id()?, inputs);
             let parts =
-                Parts { store, workspace, settings, backends, launcher, outboxes, publish, demo, seed: fastrand::u64(..), watch_host: true };
+                Parts { store, workspace, settings, backends, launcher, shim, outboxes, publish, demo, seed: fastrand::u64(..), watch_host: true };
             let mut core = Core::start(parts, clock::now())?;
             let why = run(&mut core, &mut inbox, Clock::System).await;
             core.close(&why, clock::now());
@@ -159,4 +161,22 @@ impl Engine {
         drop(lock);
         Ok(why)
     }
+}
+
+/// Makes what a running engine needs: folders, and `orc` and `pm` first on every job's PATH.
+fn prepare(workspace: &Workspace) -> Result<(), HostError> {
+    for dir in [workspace.run_dir(), workspace.spool_dir(), workspace.bin_dir(), workspace.log_dir()] {
+        crate::os::files::private_dir(&dir)?;
+    }
+    for name in ["orc", "pm"] {
+        let (at, to) = (workspace.bin_dir().join(name), crate::os::program(name));
+        if std::fs::read_link(&at).is_ok_and(|old| old == to) {
+            continue;
+        }
+        let _ = std::fs::remove_file(&at);
+        if let Err(e) = std::os::unix::fs::symlink(&to, &at) {
+            tracing::warn!("cannot link {} to {}: {e}", at.display(), to.display());
+        }
+    }
+    Ok(())
 }

@@ -20,6 +20,8 @@ pub struct Launch {
     pub system: String,
     pub prompt: String,
     pub parts: String,
+    /// Further files that the backend's description wants in the attempt's folder.
+    pub files: std::collections::BTreeMap<String, String>,
 }
 
 /// How attempts get their processes.
@@ -52,6 +54,9 @@ impl OsLauncher {
         write(files::SYSTEM, &launch.system)?;
         write(files::PROMPT, &launch.prompt)?;
         write(files::PARTS, &launch.parts)?;
+        for (name, text) in &launch.files {
+            write(name, text)?;
+        }
         write(files::SPEC, &serde_json::to_string(&launch.spec).map_err(|e| e.to_string())?)?;
         let log = osfiles::append_to(&dir.join(files::SHIM_LOG)).map_err(|e| e.to_string())?;
         tokio::process::Command::new(&self.shim)
@@ -167,6 +172,7 @@ async fn sweep(shim: &Path, mark: &str) -> Probe {
 /// Waits until a process that is not our child has ended.
 async fn gone(identity: &ProcessIdentity) {
     let Some(handle) = process::Handle::of(identity) else { return };
+    #[expect(deprecated, reason = "its replacement asks for an unsafe block; the handle owns its descriptor")]
     let Ok(fd) = tokio::io::unix::AsyncFd::new(handle) else { return };
     let _ = fd.readable().await;
 }

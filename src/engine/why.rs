@@ -1,12 +1,16 @@
 //! Why a job does not run: every gate's verdict, worked out from the database, so that it can be asked with or without an engine.
 
 use super::dispatch::backend_capacity;
-use crate::config::{Settings, Workspace};
+use crate::config::{Backend, Settings, Workspace, backends};
 use crate::domain::{
-    Capacity, Expected, Gate, Job, JobState, Named, QueuedJob, Timestamp, Verdict, WaitReason, WorkerStatus, reservation,
+    self, Capacity, Expected, Gate, Job, JobState, Named, Queue, QueuedJob, Timestamp, Verdict, WaitReason, WorkerStatus, reservation,
 };
-use crate::store::{Store, StoreError};
+use crate::store::{QueuedRow, Store, StoreError};
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// What the system text costs, in tokens, before one has been assembled.
+pub const CONTEXT: u64 = 1500;
 
 /// The ordered verdicts for a job; empty when it runs or is over.
 ///
@@ -44,17 +48,26 @@ fn waiting(store: &Store, job: &Job) -> Result<Vec<Verdict>, StoreError> {
 }
 
 fn queued(store: &Store, settings: &Settings, workspace: &Workspace, job: &Job, now: Timestamp) -> Result<Vec<Verdict>, StoreError> {
-    let mut capacity = capacity(store, settings, workspace, now)?;
-    let running = crate::os::lock::held(&workspace.lock_file());
-    if !running {
+    let backends = backends(workspace, settings).map(|b| b.0).unwrap_or_default();
+    let mut capacity = capacity(store, settings, workspace, &backends, now)?;
+    if !crate::os::lock_held(&workspace.lock_file()) {
         capacity.closed = Some(("no engine runs".into(), "`orc tui` or `orc engine`".into()));
     }
-    let Some(row) = store.queued_job(job.id)? else { return Ok(Vec::new()) };
-    let backends = workspace.backends().map(|b| b.0).unwrap_or_default();
-    let uses_model = backends.get(&row.backend).is_none_or(|b| b.uses_model());
     let expected = Expected::new(store.learned_output()?);
-    let queued = QueuedJob {
-        estimate: reservation(row.prompt_bytes, settings.context_estimate, expected.output(row.kind), uses_model),
+    let mut queue = Queue::default();
+    for row in store.queued()? {
+        let uses_model = backends.get(&row.backend).is_none_or(Backend::uses_model);
+        let output = expected.output(row.kind);
+        queue.insert(queued_job(row, CONTEXT, output, uses_model));
+    }
+    let Some(entry) = queue.get(job.id) else { return Ok(Vec::new()) };
+    Ok(domain::why(job, &[], entry, &queue, &capacity, now))
+}
+
+/// A queued row with what it is expected to cost.
+pub(super) fn queued_job(row: QueuedRow, context_tokens: u64, output: u64, uses_model: bool) -> QueuedJob {
+    QueuedJob {
+        estimate: reservation(row.prompt_bytes, context_tokens, output, uses_model),
         id: row.id,
         priority: row.priority,
         queued_at: row.queued_at,
@@ -66,24 +79,17 @@ fn queued(store: &Store, settings: &Settings, workspace: &Workspace, job: &Job, 
         worker: row.worker,
         last_worker: row.last_worker,
         project_id: row.project_id,
-    };
-    let mut verdicts = capacity.gates(&queued, now);
-    let ahead = store
-        .queued()?
-        .into_iter()
-        .filter(|o| (o.priority, o.queued_at, o.id) < (queued.priority, queued.queued_at, queued.id))
-        .count();
-    verdicts.push(Verdict {
-        gate: Gate::Order,
-        open: ahead == 0,
-        says: format!("{ahead} job(s) ahead of it"),
-        unblock: if ahead == 0 { String::new() } else { format!("they start, or `orc job priority {} P1` moves it up", job.id) },
-    });
-    Ok(verdicts)
+    }
 }
 
 /// The capacity as the database and the host tell it.
-fn capacity(store: &Store, settings: &Settings, workspace: &Workspace, now: Timestamp) -> Result<Capacity, StoreError> {
+fn capacity(
+    store: &Store,
+    settings: &Settings,
+    workspace: &Workspace,
+    backends: &BTreeMap<String, Backend>,
+    now: Timestamp,
+) -> Result<Capacity, StoreError> {
     let limits = settings.capacity();
     let switches = store.engine_state()?;
     let mut c = Capacity { limits, host: host_shortage(settings, workspace), ..Capacity::default() };
@@ -93,8 +99,8 @@ fn capacity(store: &Store, settings: &Settings, workspace: &Workspace, now: Time
         c.closed = Some(("dispatching is paused".into(), "`orc engine resume`".into()));
     }
     c.paused_lanes = switches.paused_lanes.iter().map(|l| l.number()).collect();
-    for (name, b) in workspace.backends().map(|b| b.0).unwrap_or_default() {
-        c.backends.insert(name, backend_capacity(&b));
+    for (name, b) in backends {
+        c.backends.insert(name.clone(), backend_capacity(b));
     }
     for spent in store.spent_since(now - c.limits.budget.window.max(Duration::from_secs(60)))? {
         c.budget.spend(None, spent.tokens, spent.at);

@@ -59,6 +59,11 @@ impl Drop for Lock {
     }
 }
 
+/// True while some process holds the lock at `path`.
+pub fn lock_held(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

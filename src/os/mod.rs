@@ -8,7 +8,9 @@ pub mod files;
 pub mod host;
 mod lock;
 pub mod process;
+mod program;
 pub mod tree;
 
 pub use error::OsError;
-pub use lock::Lock;
+pub use lock::{Lock, lock_held};
+pub use program::program;

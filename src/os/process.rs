@@ -85,6 +85,12 @@ pub struct Handle {
     fd: OwnedFd,
 }
 
+impl std::os::fd::AsRawFd for Handle {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
 impl Handle {
     /// Takes hold of the process that started at `start_time`; `None` when it is gone or the number is another's.
     pub fn open(pid: i32, start_time: u64) -> Option<Handle> {
@@ -116,6 +122,11 @@ impl Handle {
             }
         }
     }
+}
+
+/// True where this process runs as root.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// Signals a whole process group; false when it has no process left.

@@ -19,6 +19,7 @@ pub use board::{Changes, EngineState, QueuedRow};
 pub use capacity::Spent;
 pub use commands::apply;
 pub use error::StoreError;
+pub use events::Event;
 pub use jobs::Added;
 pub use pages::Day;
 pub use projects::{Project, Task};

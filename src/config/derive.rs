@@ -1,0 +1,68 @@
+//! What the settings mean to the domain.
+
+use super::settings::Settings;
+use crate::domain::{BudgetLimits, CapacityLimits, RetryPolicy, SessionLimits, Timestamp};
+use chrono::{Local, Offset, TimeZone, Utc};
+
+impl Settings {
+    /// What the scheduler asks for.
+    pub fn capacity(&self) -> CapacityLimits {
+        CapacityLimits {
+            max_running: self.max_running,
+            reserved_slots: self.reserved_slots,
+            budget: BudgetLimits {
+                tokens: self.token_budget,
+                window: self.token_window,
+                high: self.backpressure_high,
+                low: self.backpressure_low,
+                depth: self.backpressure_queue_depth as usize,
+            },
+            starvation_after: self.starvation_after,
+            ..CapacityLimits::default()
+        }
+    }
+
+    /// How retries are spaced and bounded.
+    pub fn retry(&self) -> RetryPolicy {
+        RetryPolicy { base: self.retry_base, max: self.retry_max, max_losses: self.max_losses }
+    }
+
+    /// When a session is old.
+    pub fn session(&self) -> SessionLimits {
+        SessionLimits { max_jobs: self.max_session_jobs, max_tokens: self.max_session_tokens }
+    }
+
+    /// The beginning of the operator's day: midnight in `timezone`.
+    pub fn midnight(&self, now: Timestamp) -> Timestamp {
+        match self.timezone.parse::<chrono_tz::Tz>() {
+            Ok(zone) => midnight(&zone, now),
+            Err(_) => midnight(&Local, now),
+        }
+    }
+}
+
+fn midnight<Z: TimeZone>(zone: &Z, now: Timestamp) -> Timestamp {
+    let Some(utc) = Utc.timestamp_millis_opt(now.0).single() else { return now };
+    let local = utc.with_timezone(zone);
+    let Some(start) = local.date_naive().and_hms_opt(0, 0, 0) else { return now };
+    match zone.from_local_datetime(&start).earliest() {
+        Some(t) => Timestamp(t.timestamp_millis()),
+        // Midnight falls into a gap of the clock: the day begins with the offset of now.
+        None => Timestamp((start - local.offset().fix()).and_utc().timestamp_millis()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_day_begins_at_the_operators_midnight() {
+        let now = Timestamp::parse("2026-03-29T12:00:00Z").unwrap();
+        let at = |zone: &str| Settings { timezone: zone.into(), ..Settings::default() }.midnight(now).rfc3339();
+        assert_eq!(at("UTC"), "2026-03-29T00:00:00.000Z");
+        // The clocks went forward that night.
+        assert_eq!(at("Europe/Berlin"), "2026-03-28T23:00:00.000Z");
+        assert_eq!(at("Asia/Kolkata"), "2026-03-28T18:30:00.000Z");
+    }
+}
