@@ -8,6 +8,7 @@ use super::queue::{Queue, QueuedJob};
 use super::rows::BackendPause;
 use super::time::Timestamp;
 use super::verdict::Gate;
+use super::worker::{Worker, WorkerStatus};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -111,6 +112,8 @@ pub struct Capacity {
     /// What the host is short of.
     pub host: Option<String>,
     pub named: BTreeMap<String, Named>,
+    /// The backend of each of them.
+    pub serves: BTreeMap<String, String>,
 }
 
 /// How much of the token budget is taken.
@@ -129,13 +132,35 @@ impl Capacity {
             Gate::Date => job.ready_at.is_none_or(|t| t <= now),
             Gate::Lane => !self.paused_lanes.contains(&job.priority.lane().number()),
             Gate::Slot => self.running < self.slots(job.priority),
-            Gate::Budget => self.affords(job.priority, job.estimate, self.tokens(now)),
+            Gate::Budget => self.affordable(job.priority, job.estimate, now),
             Gate::Backend => self.backend_hold(&job.backend, now).is_none(),
             Gate::Host => self.host.is_none(),
-            Gate::Worker => job.worker.as_ref().is_none_or(|name| self.named.get(name) == Some(&Named::Free)),
+            Gate::Worker => {
+                job.worker.as_ref().is_none_or(|name| self.named.get(name) == Some(&Named::Free) && self.misfit(job, name).is_none())
+            }
             // A queued job has passed these.
             Gate::Dependency | Gate::Decision | Gate::Order => true,
         }
+    }
+
+    /// Takes over who may be asked for by name, and how they stand.
+    pub fn set_workers<'a>(&mut self, workers: impl IntoIterator<Item = &'a Worker>) {
+        self.named.clear();
+        self.serves.clear();
+        for w in workers.into_iter().filter(|w| w.status != WorkerStatus::Retired) {
+            let named = match w.status {
+                WorkerStatus::Paused | WorkerStatus::Unhealthy => Named::Paused,
+                _ if w.attempt.is_some() => Named::Busy,
+                _ => Named::Free,
+            };
+            self.named.insert(w.name.clone(), named);
+            self.serves.insert(w.name.clone(), w.backend.clone());
+        }
+    }
+
+    /// The backend of the worker that a job asks for, if it is not the job's.
+    pub(super) fn misfit(&self, job: &QueuedJob, worker: &str) -> Option<&str> {
+        self.serves.get(worker).map(String::as_str).filter(|backend| *backend != job.backend)
     }
 
     /// The slots that a priority may fill.
@@ -146,6 +171,12 @@ impl Capacity {
 
     pub(super) fn tokens(&self, now: Timestamp) -> Tokens {
         Tokens { used: self.budget.used(&self.limits.budget, now), reserved: self.budget.reserved() }
+    }
+
+    /// True when a job of this size may start as far as the token budget goes. For a size that is known better only after the
+    /// pick (its prompt is assembled): no start passes the budget by its estimate.
+    pub fn affordable(&self, priority: Priority, estimate: u64, now: Timestamp) -> bool {
+        self.affords(priority, estimate, self.tokens(now))
     }
 
     /// P0 always may. So may a job when nothing else runs: what is larger than the whole budget would never run otherwise.

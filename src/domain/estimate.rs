@@ -52,3 +52,40 @@ fn default_output(kind: Kind) -> u64 {
 pub fn reservation(prompt_bytes: u64, context_tokens: u64, output_tokens: u64, uses_model: bool) -> u64 {
     if uses_model { prompt_bytes.div_ceil(BYTES_PER_TOKEN) + context_tokens + output_tokens } else { 0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_reservation_is_prompt_context_and_expected_output() {
+        assert_eq!(reservation(4001, 900, 2000, true), 1001 + 900 + 2000);
+        assert_eq!(reservation(4001, 900, 2000, false), 0);
+    }
+
+    #[test]
+    fn history_replaces_the_default_and_follows_slowly() {
+        let mut e = Expected::default();
+        assert_eq!(e.output(Kind::Code), 6000);
+        assert_eq!(e.learn(Kind::Code, 1000), (1000.0, 1));
+        assert_eq!(e.learn(Kind::Code, 2000), (1500.0, 2));
+        for _ in 0..3 {
+            e.learn(Kind::Code, 1500);
+        }
+        assert_eq!(e.output(Kind::Code), 1500, "a plain mean so far");
+        assert_eq!(e.learn(Kind::Code, 6500), (2500.0, 6));
+        assert_eq!(e.output(Kind::Writing), 4000, "each kind for itself");
+        assert_eq!(Expected::new([(Kind::Code, (2500.0, 6))].into()), e, "and it survives a restart");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_learned_stays_within_what_was_seen(samples in prop::collection::vec(0u64..1_000_000, 1..50)) {
+            let mut e = Expected::default();
+            samples.iter().for_each(|n| { e.learn(Kind::Other, *n); });
+            let (low, high) = (samples.iter().min().unwrap(), samples.iter().max().unwrap());
+            prop_assert!((low.saturating_sub(1)..=high + 1).contains(&e.output(Kind::Other)));
+        }
+    }
+}

@@ -12,7 +12,7 @@ pub struct RetryPolicy {
     pub base: Duration,
     /// No delay is longer.
     pub max: Duration,
-    /// How often a job may lose its process before it fails as poisonous.
+    /// The loss of this number ends the job: what keeps losing its process is poisonous. At least 1.
     pub max_losses: u32,
 }
 
@@ -27,41 +27,156 @@ impl Default for RetryPolicy {
 pub enum Next {
     Done,
     /// Back in the queue. `counts`: it used up an attempt; `lost`: it adds to the losses.
-    Queued { ready_at: Option<Timestamp>, counts: bool, lost: bool, note: String },
-    Failed { note: String },
-    Killed { note: String },
+    Queued {
+        ready_at: Option<Timestamp>,
+        counts: bool,
+        lost: bool,
+        note: String,
+    },
+    Failed {
+        note: String,
+    },
+    Killed {
+        note: String,
+    },
 }
 
 /// Decides from how the attempt ended. `attempts` and `losses` are the job's counts before this one; `jitter` is in 0..1.
 ///
-/// The delay of the n-th retry is `base * 2^(n-1)`, at most `max`, times 0.5 to 1 ("equal jitter": Brooker, "Exponential
-/// Backoff And Jitter", 2015).
-pub fn after(report: &ExitReport, attempts: u32, max_attempts: u32, losses: u32, policy: &RetryPolicy, jitter: f64, now: Timestamp) -> Next {
+/// Only what can heal is tried again: an error, a timeout and a stall use up an attempt and wait their backoff; a limit and an
+/// interruption are not the job's fault and use up none (the backend's pause holds it back, it needs no delay of its own);
+/// a loss has a count of its own. A refused key or login heals by nobody but the operator: the job fails at once, with the fix
+/// in its note, while the backend's pause keeps the others in the queue.
+pub fn after(
+    report: &ExitReport,
+    attempts: u32,
+    max_attempts: u32,
+    losses: u32,
+    policy: &RetryPolicy,
+    jitter: f64,
+    now: Timestamp,
+) -> Next {
     let message = &report.message;
+    let again = |lost| Next::Queued { ready_at: None, counts: false, lost, note: message.clone() };
+    let refused = report.limit.as_ref().is_some_and(|l| l.kind == LimitKind::Auth);
     match report.outcome {
         Outcome::Ok => Next::Done,
         Outcome::Killed => Next::Killed { note: message.clone() },
-        Outcome::Interrupted => Next::Queued { ready_at: None, counts: false, lost: false, note: message.clone() },
+        Outcome::Interrupted => again(false),
         Outcome::Lost if losses + 1 >= policy.max_losses => {
             Next::Failed { note: format!("lost {} times: {message}. It may be what ends its own processes; see its spool", losses + 1) }
         }
-        Outcome::Lost => Next::Queued { ready_at: None, counts: false, lost: true, note: message.clone() },
-        // The backend's pause holds it back; it needs no delay of its own.
-        Outcome::RateLimited => Next::Queued { ready_at: None, counts: false, lost: false, note: message.clone() },
-        Outcome::Error if report.limit.as_ref().is_some_and(|l| l.kind == LimitKind::Auth) => Next::Failed { note: message.clone() },
+        Outcome::Lost => again(true),
+        Outcome::Error | Outcome::RateLimited if refused => Next::Failed { note: message.clone() },
+        Outcome::RateLimited => again(false),
         Outcome::Error | Outcome::Timeout | Outcome::Stalled => {
             let used = attempts + 1;
+            let note = format!("{message} (attempt {used} of {max_attempts})");
             if used >= max_attempts {
-                return Next::Failed { note: format!("{message} (attempt {used} of {max_attempts})") };
+                return Next::Failed { note };
             }
-            let delay = backoff(used, policy, jitter);
-            Next::Queued { ready_at: Some(now + delay), counts: true, lost: false, note: format!("{message} (attempt {used} of {max_attempts})") }
+            Next::Queued { ready_at: Some(now + backoff(used, policy, jitter)), counts: true, lost: false, note }
         }
     }
 }
 
-/// The delay after the n-th attempt that counted.
+/// The delay after the n-th attempt that counted: `base * 2^(n-1)`, at most `max`, times 0.5 to 1 ("equal jitter": Brooker,
+/// "Exponential Backoff And Jitter", 2015).
 pub fn backoff(n: u32, policy: &RetryPolicy, jitter: f64) -> Duration {
     let full = policy.base.saturating_mul(1u32.checked_shl(n.saturating_sub(1)).unwrap_or(u32::MAX)).min(policy.max);
     full.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::agent::Limit;
+    use super::super::attempt::Usage;
+    use super::super::ids::AttemptId;
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    fn report(outcome: Outcome, limit: Option<LimitKind>) -> ExitReport {
+        serde_json::from_value(serde_json::json!({
+            "attempt": AttemptId(1), "outcome": outcome, "exit_code": 1, "signal": null, "message": "broke", "usage": Usage::default(),
+            "usage_known": true, "cost_usd": null, "session_usage": null, "session_cost_usd": null, "session": null,
+            "session_unknown": false, "result_file": null, "result_bytes": 0, "strays": 0, "ended_at": NOW,
+            "limit": limit.map(|kind| Limit { kind, resets_at: None, message: "no".into() }),
+        }))
+        .unwrap()
+    }
+
+    fn next(outcome: Outcome, limit: Option<LimitKind>, attempts: u32, losses: u32) -> Next {
+        after(&report(outcome, limit), attempts, 3, losses, &RetryPolicy::default(), 1.0, NOW)
+    }
+
+    #[test]
+    fn every_outcome_has_its_consequence() {
+        let mut table = String::new();
+        for outcome in Outcome::ALL {
+            table += &match next(*outcome, None, 0, 0) {
+                Next::Queued { ready_at, counts, lost, .. } => {
+                    format!("{outcome}: queued after {:?}, counts {counts}, lost {lost}\n", ready_at.unwrap_or(NOW).since(NOW))
+                }
+                other => format!("{outcome}: {other:?}\n"),
+            };
+        }
+        insta::assert_snapshot!(table, @r#"
+        ok: Done
+        error: queued after 5s, counts true, lost false
+        timeout: queued after 5s, counts true, lost false
+        stalled: queued after 5s, counts true, lost false
+        rate_limited: queued after 0ns, counts false, lost false
+        interrupted: queued after 0ns, counts false, lost false
+        lost: queued after 0ns, counts false, lost true
+        killed: Killed { note: "broke" }
+        "#);
+    }
+
+    #[test]
+    fn the_last_attempt_and_the_last_loss_fail() {
+        let failed = |n: Next| matches!(n, Next::Failed { .. });
+        assert!(!failed(next(Outcome::Error, None, 1, 9)));
+        assert_eq!(next(Outcome::Error, None, 2, 0), Next::Failed { note: "broke (attempt 3 of 3)".into() });
+        assert!(!failed(next(Outcome::Lost, None, 9, 1)), "attempts do not count against losses");
+        assert!(failed(next(Outcome::Lost, None, 0, 2)));
+        assert!(!failed(next(Outcome::RateLimited, Some(LimitKind::Window), 9, 9)));
+    }
+
+    #[test]
+    fn a_refused_key_fails_at_once_whatever_the_outcome_is_called() {
+        for outcome in [Outcome::Error, Outcome::RateLimited] {
+            assert_eq!(next(outcome, Some(LimitKind::Auth), 0, 0), Next::Failed { note: "broke".into() });
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn backoff_doubles_within_its_bounds(n in 1u32..80, jitter in -1.0f64..2.0) {
+            let p = RetryPolicy::default();
+            let d = backoff(n, &p, jitter);
+            prop_assert!(d >= p.base / 2 && d <= p.max);
+            prop_assert!(backoff(n + 1, &p, jitter) >= d);
+            prop_assert!(n > 6 || backoff(n + 1, &p, jitter) == d * 2);
+        }
+
+        /// Whatever happens to a job, it ends: each way back into the queue that can repeat by itself has a count.
+        #[test]
+        fn what_is_the_job_s_own_fault_comes_to_an_end(outcomes in prop::collection::vec(0usize..4, 6)) {
+            let (mut attempts, mut losses) = (0, 0);
+            for o in outcomes {
+                let outcome = [Outcome::Error, Outcome::Timeout, Outcome::Stalled, Outcome::Lost][o];
+                match next(outcome, None, attempts, losses) {
+                    Next::Queued { counts, lost, .. } => {
+                        prop_assert!(counts != lost);
+                        attempts += u32::from(counts);
+                        losses += u32::from(lost);
+                    }
+                    _ => return Ok(()),
+                }
+            }
+            prop_assert!(false, "still retrying after {attempts} attempts and {losses} losses");
+        }
+    }
 }

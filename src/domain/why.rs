@@ -158,6 +158,12 @@ impl Capacity {
 
     fn worker_words(&self, job: &QueuedJob) -> (String, String) {
         let Some(name) = &job.worker else { return ("any worker".into(), String::new()) };
+        if let Some(backend) = self.misfit(job, name) {
+            return (
+                format!("{name} runs {backend}, the job {}", job.backend),
+                format!("kill the job and add it with --type {backend} or another worker"),
+            );
+        }
         match self.named.get(name) {
             Some(Named::Free) => (format!("{name} is idle"), String::new()),
             Some(Named::Busy) => (format!("{name} works on another job"), "that job ends".into()),
