@@ -4,5 +4,6 @@
 
 pub mod domain;
 pub mod os;
+pub mod shim;
 pub mod store;
 pub mod wire;
