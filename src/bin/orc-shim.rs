@@ -9,6 +9,7 @@ orc-shim: the job process of orc. It is started by the engine, not by hand.
 
 usage: orc-shim run DIR                        run the attempt in DIR; its token is the first line of standard input
        orc-shim --exec PARENT -- PROGRAM ...   become PROGRAM once PARENT says go
+       orc-shim --sweep MARK                   end what is left of an attempt
        orc-shim --version";
 
 fn main() -> ExitCode {
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
     match args.first().and_then(|verb| verb.to_str()) {
         Some("run") if args.len() == 2 => orc::shim::run(Path::new(&args[1])),
         Some("--exec") => orc::shim::exec(&args[1..]),
+        Some("--sweep") if args.len() == 2 => orc::shim::sweep(&args[1]),
         Some("--version" | "-V") => {
             println!("orc-shim {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS

@@ -196,3 +196,141 @@ async fn next<R: AsyncRead + Unpin>(lines: &mut FramedRead<R, LinesCodec>) -> Re
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{AgentEvent, AttemptId, ProcessIdentity, Timestamp};
+    use crate::shim::spool::Spool;
+    use crate::wire::PROTOCOL;
+    use tokio::io::{AsyncBufReadExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf, duplex, split};
+
+    struct Far {
+        lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
+        write: WriteHalf<DuplexStream>,
+    }
+
+    impl Far {
+        async fn next(&mut self) -> ShimFrame {
+            serde_json::from_str(&self.lines.next_line().await.unwrap().unwrap()).unwrap()
+        }
+
+        async fn say(&mut self, line: &str) {
+            self.write.write_all(line.as_bytes()).await.unwrap();
+            self.write.write_all(b"\n").await.unwrap();
+        }
+    }
+
+    struct Near {
+        caller: Caller,
+        outbox: watch::Sender<Outbox>,
+        state: watch::Receiver<LinkState>,
+        orders: mpsc::Receiver<Order>,
+        spool: Spool,
+        _dir: tempfile::TempDir,
+    }
+
+    fn near() -> Near {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("spool.jsonl");
+        let (outbox, seen) = watch::channel(Outbox::default());
+        let (state, link_state) = watch::channel(LinkState::default());
+        let (sender, orders) = mpsc::channel(8);
+        let hello = Hello {
+            protocol: PROTOCOL,
+            version: "0".to_owned(),
+            attempt: AttemptId(1),
+            token: "t".to_owned(),
+            identity: ProcessIdentity { pid: 1, start_time: 1, boot_id: String::new() },
+            next_seq: 0,
+        };
+        let spool = Spool::create(&path).unwrap();
+        let caller = Caller { hello, spool: path, outbox: seen, state, orders: sender };
+        Near { caller, outbox, state: link_state, orders, spool, _dir: dir }
+    }
+
+    /// A pipe that holds `room` bytes each way.
+    fn pipe(room: usize) -> (DuplexStream, Far) {
+        let (ours, theirs) = duplex(room);
+        let (read, write) = split(theirs);
+        (ours, Far { lines: BufReader::new(read).lines(), write })
+    }
+
+    fn spooled(near: &mut Near, text: &str) {
+        let tip = near.spool.append(Timestamp(1), vec![AgentEvent::Text { text: text.to_owned() }]).unwrap();
+        near.outbox.send_modify(|outbox| outbox.tip = tip);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn hello_comes_first_and_orders_are_passed_on() {
+        let mut near = near();
+        spooled(&mut near, "one");
+        let (stream, mut far) = pipe(1 << 16);
+        let engine = async {
+            let ShimFrame::Hello(hello) = far.next().await else { panic!("no hello") };
+            assert_eq!(hello.next_seq, 2);
+            far.say(r#"{"frame":"welcome","epoch":3,"acked":0}"#).await;
+            assert!(matches!(far.next().await, ShimFrame::Event(e) if e.seq == 1));
+            far.say(r#"{"frame":"ack","seq":1}"#).await;
+            far.say(r#"{"frame":"of a newer engine"}"#).await;
+            far.say(r#"{"frame":"cancel","grace_ms":5,"reason":"why not"}"#).await;
+            far.say(r#"{"frame":"bye","reason":"superseded"}"#).await;
+        };
+        let (error, ()) = tokio::join!(converse(stream, &mut near.caller), engine);
+        assert!(matches!(error, LinkError::Bye(reason) if reason == "superseded"));
+        assert_eq!(*near.state.borrow(), LinkState { connected: true, acked: 1 });
+        let mut orders = Vec::new();
+        while let Ok(order) = near.orders.try_recv() {
+            orders.push(order);
+        }
+        let cancel = Order::Cancel { grace: Duration::from_millis(5), reason: "why not".to_owned() };
+        assert_eq!(orders, [Order::Beat, cancel, Order::Bye { reason: "superseded".to_owned() }]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_engine_that_never_answers_is_given_up() {
+        let mut near = near();
+        let (stream, far) = pipe(1 << 16);
+        let start = tokio::time::Instant::now();
+        assert!(matches!(converse(stream, &mut near.caller).await, LinkError::NoWelcome));
+        assert_eq!(start.elapsed(), WELCOME_WITHIN);
+        assert!(!near.state.borrow().connected);
+        drop(far);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn behind_a_slow_engine_only_the_newest_heartbeat_waits() {
+        let mut near = near();
+        let (stream, mut far) = pipe(256);
+        let long = "x".repeat(40 << 10);
+        spooled(&mut near, &long);
+        let Near { caller, outbox, spool, .. } = &mut near;
+        let engine = async {
+            far.next().await;
+            far.say(r#"{"frame":"welcome","epoch":1,"acked":0}"#).await;
+            // The link is stuck in the first event; meanwhile there are a hundred heartbeats, and another event.
+            tokio::task::yield_now().await;
+            for number in 1..=100 {
+                let beat = Heartbeat { cpu_ms: number, ..Heartbeat::default() };
+                outbox.send_modify(|outbox| outbox.beat = Some((number, beat)));
+                tokio::task::yield_now().await;
+            }
+            let tip = spool.append(Timestamp(2), vec![AgentEvent::Text { text: "two".to_owned() }]).unwrap();
+            outbox.send_modify(|outbox| outbox.tip = tip);
+            let mut got = Vec::new();
+            while got.len() < 3 {
+                got.push(match far.next().await {
+                    ShimFrame::Event(event) => format!("event {}", event.seq),
+                    ShimFrame::Heartbeat(beat) => format!("beat {}", beat.cpu_ms),
+                    other => panic!("{other:?}"),
+                });
+            }
+            got
+        };
+        let got = tokio::select! {
+            got = engine => got,
+            error = converse(stream, caller) => panic!("{error}"),
+        };
+        assert_eq!(got, ["event 1", "beat 100", "event 2"]);
+    }
+}

@@ -4,6 +4,7 @@
 //! ```text
 //! orc-shim run DIR                        the job process; the attempt's token is the first line of its standard input
 //! orc-shim --exec PARENT -- PROGRAM ...   what an agent is before it is the agent (`exec`)
+//! orc-shim --sweep MARK                   ends what is left of an attempt whose job process is gone
 //! ```
 //!
 //! One thread; memory is bounded whatever the agent writes and however slow the engine is.
@@ -15,9 +16,11 @@ mod error;
 mod exec;
 mod link;
 mod output;
+mod part;
 mod prepare;
 mod run;
 mod spool;
+mod sweep;
 mod watch;
 
 pub use error::ShimError;
@@ -25,3 +28,4 @@ pub use exec::main as exec;
 pub use link::{Caller, LinkState, Order, Outbox, converse};
 pub use run::main as run;
 pub use spool::{Cursor, Spool, Tip};
+pub use sweep::main as sweep;

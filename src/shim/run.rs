@@ -6,6 +6,7 @@ use super::backend::Parser;
 use super::end::{self, Ended, Why};
 use super::link::{self, Caller, LinkState, Order, Outbox};
 use super::output::{Lines, Log, STDERR_LINE_MAX, STDOUT_LINE_MAX, Stderr};
+use super::part::{Parting, Stop};
 use super::prepare::{Prepared, prepare};
 use super::spool::Spool;
 use super::watch::Clocks;
@@ -15,11 +16,9 @@ use crate::wire::{Hello, PROTOCOL, files as names};
 use std::io;
 use std::path::Path;
 use std::process::{ExitCode, ExitStatus};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStderr, ChildStdout};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -27,14 +26,8 @@ use tokio::time::Instant;
 const CHUNK: usize = 16 << 10;
 /// What is left in the pipes after the agent's end is there at once, unless something that could not be killed holds them.
 const DRAIN_WITHIN: Duration = Duration::from_secs(2);
-/// How long a shim that is done waits for an engine to come back, and for one that is there to acknowledge. Leaving early
-/// loses nothing: the report is on disk.
-const ENGINE_GONE: Duration = Duration::from_secs(5);
-const ENGINE_SLOW: Duration = Duration::from_secs(60);
-/// Between two attempts to kill what does not die, and to write a report that the disk refuses.
+/// Between two attempts to kill what does not die.
 const AGAIN: Duration = Duration::from_secs(5);
-/// How long the report is tried for.
-const REPORT_WITHIN: Duration = Duration::from_secs(600);
 
 /// Runs one attempt. The exit code says whether this process did its part, not how the attempt ended.
 pub fn main(dir: &Path) -> ExitCode {
@@ -136,27 +129,6 @@ async fn run(prepared: &Prepared, open: Open, agent: Agent, parting: &mut Partin
         end::kill(identity.pid, None);
         Some(end::report_unstarted(prepared.spec.attempt, &format!("cannot wait for the agent: {e}")))
     })
-}
-
-/// SIGTERM and SIGINT end the attempt; a hang-up is not for a process without a terminal.
-struct Stop {
-    terminate: Signal,
-    interrupt: Signal,
-    _hang_up: Signal,
-}
-
-impl Stop {
-    fn listen() -> Result<Stop, ShimError> {
-        let on = |kind| signal(kind).map_err(ShimError::start("listen for signals"));
-        Ok(Stop { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())?, _hang_up: on(SignalKind::hangup())? })
-    }
-
-    async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }
 
 /// The agent's process and what it says.
@@ -413,45 +385,5 @@ async fn sleep_until(due: Option<Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due).await,
         None => std::future::pending().await,
-    }
-}
-
-/// What a shim needs once its agent is gone.
-struct Parting {
-    outbox: watch::Sender<Outbox>,
-    link_state: watch::Receiver<LinkState>,
-    orders: mpsc::Receiver<Order>,
-    stop: Stop,
-}
-
-impl Parting {
-    /// Puts the report on disk, tells the engine, and waits for its acknowledgement for as long as that is sensible.
-    async fn report(&mut self, dir: &Path, report: ExitReport) {
-        let seq = self.outbox.borrow().tip.seq + 1;
-        let begun = Instant::now();
-        while let Err(e) = end::write_exit(dir, &report) {
-            say(&format!("the report is not on disk yet: {e}"));
-            let over = begun.elapsed() > REPORT_WITHIN;
-            tokio::select! {
-                () = tokio::time::sleep(AGAIN), if !over => {}
-                () = self.stop.asked() => return,
-                else => return,
-            }
-        }
-        self.outbox.send_modify(|outbox| outbox.exit = Some((seq, Arc::new(report))));
-        let ended = Instant::now();
-        loop {
-            let LinkState { connected, acked } = *self.link_state.borrow_and_update();
-            if acked >= seq {
-                return;
-            }
-            let patience = if connected { ENGINE_SLOW } else { ENGINE_GONE };
-            tokio::select! {
-                changed = self.link_state.changed() => if changed.is_err() { return },
-                order = self.orders.recv() => if matches!(order, Some(Order::Bye { .. }) | None) { return },
-                () = self.stop.asked() => return,
-                () = tokio::time::sleep_until(ended + patience) => return,
-            }
-        }
     }
 }

@@ -19,7 +19,7 @@ async fn a_cancel_ends_the_whole_tree() {
         link.text("up").await;
     }
     link.send(EngineFrame::Cancel { grace_ms: 50, reason: "by the operator".to_owned() }).await;
-    let (_, seq, report) = link.to_exit().await;
+    let (_, seq, report) = link.until_exit().await;
     assert_eq!((report.outcome, report.signal), (Outcome::Killed, Some(9)));
     assert!(report.message.contains("by the operator"), "{}", report.message);
     assert!(report.strays >= 3, "{report:?}");
@@ -62,8 +62,8 @@ fn with_its_job_process_the_agent_dies_and_the_rest_is_found() {
     attempt.kill_shim();
     within(|| (!process::alive(&agent)).then_some(()));
     assert!(!attempt.marked().is_empty(), "the others live on, without anyone to end them");
-    let swept = tree::Scope { mark: Some(&attempt.spec.mark()), ..Default::default() }.end(Duration::ZERO);
-    assert!(swept.found >= 3 && swept.left.is_empty(), "{swept:?}");
+    let swept = Command::new(SHIM).args(["--sweep", &attempt.spec.mark()]).output().unwrap();
+    assert_eq!((swept.status.code(), swept.stdout.as_slice()), (Some(0), &b"0\n"[..]));
     assert_eq!(attempt.marked(), []);
     assert!(!attempt.path(files::EXIT).exists());
 }

@@ -103,7 +103,7 @@ impl Conversation {
     }
 
     /// All events up to the report, and the report.
-    pub async fn to_exit(&mut self) -> (Vec<SpooledEvent>, u64, orc::domain::ExitReport) {
+    pub async fn until_exit(&mut self) -> (Vec<SpooledEvent>, u64, orc::domain::ExitReport) {
         let mut events = Vec::new();
         loop {
             match self.next().await {

@@ -25,7 +25,7 @@ async fn what_happens_between_two_engines_is_neither_lost_nor_doubled() {
     let spool = attempt.spool();
     assert_eq!(hello.next_seq, spool.len() as u64 + 1);
     link.send(orc::wire::EngineFrame::Welcome { epoch: 2, acked: 2 }).await;
-    let (events, seq, sent) = link.to_exit().await;
+    let (events, seq, sent) = link.until_exit().await;
     assert_eq!(events, spool[2..], "from the third on, each once");
     assert_eq!((seq, &sent), (hello.next_seq, &report));
     link.ack(seq).await;
@@ -40,7 +40,7 @@ async fn an_engine_that_had_everything_gets_nothing_twice() {
     let engine = attempt.engine();
     attempt.start();
     let mut link = engine.welcome(0).await;
-    let (_, seq, report) = link.to_exit().await;
+    let (_, seq, report) = link.until_exit().await;
     // It stored the report, and died before it could say so.
     drop(link);
     let mut link = engine.welcome(seq).await;
@@ -117,4 +117,20 @@ fn a_waiting_job_process_is_small() {
     let private = kib("Private_Dirty:") + kib("Private_Clean:");
     println!("job process: {private} KiB private, {} KiB resident", kib("Rss:"));
     assert!(private < 4 << 10, "{rollup}");
+}
+
+#[test]
+fn a_disk_that_takes_no_more_costs_the_rest_of_the_log_and_nothing_else() {
+    // No file may grow beyond 64 KiB: to a writer that is the same as a full disk, and needs no privilege.
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 128; exec \"$0\" \"$@\"", SHIM]);
+    let mut attempt = Attempt::of("i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done; yes err | head -c 100000 >&2");
+    let report = attempt.start_through(limited).ended();
+    assert_eq!(report.outcome, Outcome::Ok, "{}", report.message);
+    assert_eq!(attempt.read(files::STDERR).len(), 64 << 10);
+    assert_eq!(attempt.read(files::STDOUT).lines().count(), 2000);
+    let spool = attempt.spool();
+    assert!(spool.len() > 100, "and it has no half lines");
+    assert!(spool.iter().enumerate().all(|(i, e)| e.seq == i as u64 + 1));
+    assert!(attempt.read(files::SHIM_LOG).contains("cannot write"), "{}", attempt.read(files::SHIM_LOG));
 }

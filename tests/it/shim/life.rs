@@ -16,7 +16,7 @@ async fn an_attempt_runs_is_told_reported_and_acknowledged() {
     assert_eq!(attempt.json::<ProcessIdentity>(files::SHIM).pid, attempt.pid());
     assert_eq!(attempt.read(files::OWNER), "shim");
     link.send(EngineFrame::Welcome { epoch: 1, acked: 0 }).await;
-    let (events, seq, report) = link.to_exit().await;
+    let (events, seq, report) = link.until_exit().await;
     assert_eq!(attempt.exit(), report, "the report is on disk before it is sent");
     assert_eq!(events, attempt.spool(), "what is sent is what is spooled");
     assert_eq!(events.iter().map(|e| e.seq).collect::<Vec<_>>(), (1..seq).collect::<Vec<_>>());

@@ -73,8 +73,13 @@ impl Attempt {
 
     /// Starts the job process as an engine does.
     pub fn start(&mut self) -> &mut Attempt {
+        self.start_through(Command::new(SHIM))
+    }
+
+    /// Starts the job process through a program that becomes it.
+    pub fn start_through(&mut self, mut program: Command) -> &mut Attempt {
         std::fs::write(self.path(files::SPEC), serde_json::to_vec(&self.spec).unwrap()).unwrap();
-        let mut shim = Command::new(SHIM)
+        let mut shim = program
             .arg("run")
             .arg(self.dir.path())
             .env("ORC_TEST_SECRET", "must not be inherited")
@@ -171,8 +176,4 @@ pub fn within<T>(mut condition: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < until, "it never came");
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-pub fn wait_for_file(path: &Path) {
-    within(|| path.exists().then_some(()));
 }
