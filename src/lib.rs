@@ -6,5 +6,6 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod os;
+pub mod shim;
 pub mod store;
 pub mod wire;

@@ -6,7 +6,7 @@ pub mod clock;
 mod error;
 pub mod files;
 pub mod host;
-mod lock;
+pub mod lock;
 pub mod process;
 mod program;
 pub mod tree;

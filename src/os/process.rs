@@ -4,7 +4,7 @@ use crate::domain::ProcessIdentity;
 use rustix::event::{PollFd, PollFlags, poll};
 pub use rustix::process::{Pid, Signal};
 use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -127,6 +127,11 @@ impl Handle {
 /// True where this process runs as root.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+impl AsRawFd for Handle {
+    /// Readable once the process has ended, for a reactor to wait on.
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
 }
 
 /// Signals a whole process group; false when it has no process left.
