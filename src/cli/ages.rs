@@ -43,7 +43,7 @@ pub fn bytes(n: u64) -> String {
 
 /// Dollars.
 pub fn money(usd: f64) -> String {
-    format!("${usd:.2}")
+    if usd > 0.0 && usd < 0.1 { format!("${usd:.4}") } else { format!("${usd:.2}") }
 }
 
 #[cfg(test)]

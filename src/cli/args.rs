@@ -7,14 +7,15 @@ use chrono::{Local, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Flags of every command.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Global options")]
 pub struct Globals {
-    /// The workspace [default: the nearest folder upwards with an orc.toml, else the data directory]
-    #[arg(long, global = true, value_name = "DIR", env = "ORC_WORKSPACE", hide_env_values = true, value_hint = ValueHint::DirPath)]
+    /// The workspace [default: $ORC_WORKSPACE, else the nearest folder upwards with an orc.toml, else the data directory]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub workspace: Option<PathBuf>,
     /// Override a setting of orc.toml for this command
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
@@ -25,7 +26,7 @@ pub struct Globals {
     /// Print errors and answers only, no confirmations
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// When to colour
+    /// When to colour; auto: on a terminal, unless NO_COLOR is set
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
     pub color: Color,
 }
@@ -34,8 +35,13 @@ pub struct Globals {
 #[derive(Args, Debug)]
 pub struct Jobs {
     /// Job numbers
-    #[arg(required = true, value_name = "ID")]
+    #[arg(required = true, value_name = "ID", value_parser = id::<JobId>)]
     pub ids: Vec<JobId>,
+}
+
+/// The number of a job, a project and so on; `#12` is as good as `12`.
+pub fn id<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "give a number, such as 12".to_owned())
 }
 
 /// Accepts exactly the words of a vocabulary, so that help and completions list them.

@@ -2,7 +2,7 @@
 
 use super::ages;
 use super::args;
-use super::context::Context;
+use super::context::{Context, Engine as Reached};
 use super::error::{CliError, Kind, Result};
 use super::lane::switch;
 use super::output::Table;
@@ -59,7 +59,13 @@ pub fn run(cx: &mut Context, engine: Engine, host: Option<HostEngine>) -> Result
             host(cx.workspace()?, &cx.globals.set)
         }
         Some(Verb::Stop { timeout }) => stop(cx, timeout),
-        Some(Verb::Drain { off }) => switch(cx, &Command::Drain { on: !off }),
+        Some(Verb::Drain { off }) => {
+            // An engine that starts begins undrained, so without one there is nothing to drain.
+            if cx.wake()? == Reached::Absent {
+                return Err(no_engine());
+            }
+            switch(cx, &Command::Drain { on: !off })
+        }
         Some(Verb::Pause) => switch(cx, &Command::PauseEngine { paused: true }),
         Some(Verb::Resume) => switch(cx, &Command::PauseEngine { paused: false }),
         Some(Verb::Status) => status(cx),

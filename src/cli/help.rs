@@ -58,7 +58,7 @@ pub fn dress(command: Command) -> Command {
         }
     }
     let _ = write!(examples, "\nJobs are submitted to the workspace's database, whether or not an engine runs. Exit codes: `{name} help exit-codes`.");
-    command.help_template(format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{text}\x1b[1;4mGlobal options:\x1b[0m\n{{options}}\n\n{{after-help}}")).after_help(examples)
+    command.help_template(format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{text}\x1b[1;4mGlobal options:\x1b[0m\n{{options}}{{after-help}}")).after_help(examples)
 }
 
 /// Prints help on a topic.

@@ -31,7 +31,7 @@ pub struct Tail {
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     lines: usize,
     /// Only a job's
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = args::id::<JobId>)]
     job: Option<JobId>,
 }
 
@@ -40,7 +40,7 @@ pub struct Show {
     #[command(flatten)]
     span: Span,
     /// Only a job's
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = args::id::<JobId>)]
     job: Option<JobId>,
 }
 
@@ -51,7 +51,7 @@ pub struct Grep {
     #[command(flatten)]
     span: Span,
     /// Only a job's
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = args::id::<JobId>)]
     job: Option<JobId>,
 }
 
@@ -148,7 +148,8 @@ pub fn print(cx: &mut Context, line: &LogLine) -> Result {
         Severity::Warn => Tone::Warn,
         Severity::Fail => Tone::Bad,
     };
-    let job = line.job.map(|j| format!("job {j} ")).unwrap_or_default();
+    // Some texts name their job themselves.
+    let job = line.job.map(|j| format!("job {j} ")).filter(|j| !line.text.starts_with(j.as_str())).unwrap_or_default();
     let at = line.at.rfc3339();
     let at = at.get(..19).unwrap_or(&at);
     cx.out.toned(tone, &format!("{at}Z  {:<8} {job}{} ({})", line.what, line.text, line.actor))

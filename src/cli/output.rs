@@ -10,7 +10,6 @@ use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless NO_COLOR is set.
     #[default]
     Auto,
     Always,

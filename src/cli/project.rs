@@ -1,6 +1,7 @@
 //! `orc project add|ls|show`
 
 use super::ages;
+use super::args;
 use super::context::Context;
 use super::error::{CliError, Result};
 use super::job::list;
@@ -34,6 +35,7 @@ pub struct Add {
 #[derive(Args)]
 pub struct Show {
     /// The project's number
+    #[arg(value_parser = args::id::<ProjectId>)]
     id: ProjectId,
 }
 

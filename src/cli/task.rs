@@ -1,6 +1,7 @@
 //! `orc task add|ls|show`
 
 use super::ages;
+use super::args;
 use super::context::Context;
 use super::error::{CliError, Result};
 use super::output::Table;
@@ -25,20 +26,21 @@ pub struct Add {
     #[arg(long)]
     title: String,
     /// The project that it belongs to
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = args::id::<ProjectId>)]
     project_id: ProjectId,
 }
 
 #[derive(Args)]
 pub struct Ls {
     /// Only those of a project
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = args::id::<ProjectId>)]
     project_id: Option<ProjectId>,
 }
 
 #[derive(Args)]
 pub struct Show {
     /// The task's number
+    #[arg(value_parser = args::id::<TaskId>)]
     id: TaskId,
 }
 

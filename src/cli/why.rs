@@ -1,5 +1,6 @@
 //! `orc why ID`
 
+use super::args;
 use super::context::Context;
 use super::error::Result;
 use super::output::Tone;
@@ -11,6 +12,7 @@ use serde_json::json;
 #[derive(Args)]
 pub struct Why {
     /// The job
+    #[arg(value_parser = args::id::<JobId>)]
     id: JobId,
 }
 

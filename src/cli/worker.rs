@@ -1,6 +1,7 @@
 //! `orc worker ls|show|add|pause|resume|retire`
 
 use super::ages;
+use super::args;
 use super::context::Context;
 use super::error::{CliError, Result};
 use super::lane::switch;
@@ -55,7 +56,7 @@ pub struct Add {
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     skill: Vec<String>,
     /// It takes jobs of this project only
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = args::id::<ProjectId>)]
     project_id: Option<ProjectId>,
     /// Where its agents run [default: the project's folder, else a folder of its own in the workspace]
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
@@ -159,6 +160,9 @@ fn add(cx: &mut Context, a: Add) -> Result {
         names::persona(cx, persona)?;
     }
     let mut store = cx.writer()?;
+    if store.worker_named(&a.name)?.is_some() {
+        return Err(CliError::refused(format!("there is a worker named {} already", a.name)).hint(format!("`orc worker show {}`; or take another name", a.name)));
+    }
     let project = a.project_id.map(|id| super::project::known(&store, id)).transpose()?;
     let folder = match (a.dir, project.and_then(|p| p.dir)) {
         (Some(dir), _) => {

@@ -41,13 +41,13 @@ pub struct Add {
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     skill: Vec<String>,
     /// The project that it belongs to
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = args::id::<ProjectId>)]
     project_id: Option<ProjectId>,
     /// The task that it serves
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = args::id::<TaskId>)]
     task_id: Option<TaskId>,
     /// A job that has to be done first; may be given several times
-    #[arg(long, value_name = "N", value_delimiter = ',')]
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = args::id::<JobId>)]
     depends_on: Vec<JobId>,
     /// The worker that is to do it; it waits while that one is busy
     #[arg(long, value_name = "NAME")]

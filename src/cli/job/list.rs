@@ -27,7 +27,7 @@ pub struct Ls {
     #[arg(long, value_name = "N", value_parser = args::lane())]
     lane: Option<Lane>,
     /// Only a project's
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = args::id::<ProjectId>)]
     project_id: Option<ProjectId>,
     /// Only jobs with this text in title, backend, worker or tags
     #[arg(long, value_name = "TEXT")]

@@ -1,5 +1,6 @@
 //! `orc job priority`
 
+use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::domain::{self, Command, JobId};
@@ -9,6 +10,7 @@ use serde_json::json;
 #[derive(Args)]
 pub struct Priority {
     /// The job
+    #[arg(value_parser = args::id::<JobId>)]
     id: JobId,
     /// P0 (a human waits) to P5 (whenever)
     #[arg(value_name = "P0..P5")]

@@ -1,6 +1,7 @@
 //! `orc job prompt`: what the agent was given, part by part, with where each part came from.
 
 use crate::cli::ages;
+use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::output::Tone;
@@ -13,9 +14,10 @@ use std::path::Path;
 #[derive(Args)]
 pub struct Prompt {
     /// The job
+    #[arg(value_parser = args::id::<JobId>)]
     id: JobId,
     /// Another attempt than the newest (the ATTEMPT column of `job show`)
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = args::id::<AttemptId>)]
     attempt: Option<AttemptId>,
     /// Only the list of parts, without their text
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! `orc job result`
 
+use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Kind, Result};
 use crate::domain::{Job, JobId};
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 #[derive(Args)]
 pub struct ResultOf {
     /// Job numbers
-    #[arg(required = true, value_name = "ID")]
+    #[arg(required = true, value_name = "ID", value_parser = args::id::<JobId>)]
     ids: Vec<JobId>,
     /// The bytes exactly as the agent wrote them; not to a terminal, which they could drive
     #[arg(long)]

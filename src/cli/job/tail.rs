@@ -1,5 +1,6 @@
 //! `orc job tail`: what the agent says and does, from the spool on disk; it needs no engine.
 
+use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::follow::{Changes, Spool};
@@ -15,6 +16,7 @@ const BYTES_PER_EVENT: u64 = 4096;
 #[derive(Args)]
 pub struct Tail {
     /// The job
+    #[arg(value_parser = args::id::<JobId>)]
     id: JobId,
     /// Follow until the job has ended, through all its attempts
     #[arg(short, long)]
@@ -23,7 +25,7 @@ pub struct Tail {
     #[arg(short = 'n', long, value_name = "N", default_value = "40", value_parser = how_many)]
     lines: HowMany,
     /// Another attempt than the newest (the ATTEMPT column of `job show`)
-    #[arg(long, value_name = "ID", conflicts_with = "follow")]
+    #[arg(long, value_name = "ID", conflicts_with = "follow", value_parser = args::id::<AttemptId>)]
     attempt: Option<AttemptId>,
 }
 

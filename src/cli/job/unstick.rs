@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 #[derive(Args)]
 pub struct Unstick {
     /// The job
+    #[arg(value_parser = args::id::<JobId>)]
     id: JobId,
     /// How long to wait for the end of its process
     #[arg(long, value_name = "DUR", value_parser = args::duration, default_value = "60s")]

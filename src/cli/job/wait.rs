@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 #[derive(Args)]
 pub struct Wait {
     /// Job numbers
-    #[arg(required = true, value_name = "ID")]
+    #[arg(required = true, value_name = "ID", value_parser = args::id::<JobId>)]
     ids: Vec<JobId>,
     /// Until one of them has ended, not all
     #[arg(long)]
