@@ -18,7 +18,8 @@ pub const FILTER: &str = "ORC_LOG";
 /// The folder cannot be written, or `ORC_LOG` is no filter.
 pub fn start(dir: &Path) -> Result<WorkerGuard, String> {
     let filter = match std::env::var(FILTER) {
-        Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).map_err(|e| format!("{FILTER}=`{text}` is no filter: {e}. Give levels such as `info` or `warn,orc::engine=debug`"))?,
+        Ok(text) if !text.is_empty() => EnvFilter::try_new(&text)
+            .map_err(|e| format!("{FILTER}=`{text}` is no filter: {e}. Give levels such as `info` or `warn,orc::engine=debug`"))?,
         _ => EnvFilter::new("info"),
     };
     let file = Builder::new()

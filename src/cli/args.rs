@@ -19,7 +19,7 @@ pub struct Globals {
     pub workspace: Option<PathBuf>,
     /// Override a setting of orc.toml for this command
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
-    pub set: Vec<(String, String)>,
+    pub set: Vec<String>,
     /// Print JSON: an array for a list, an object for one thing
     #[arg(long, global = true)]
     pub json: bool,
@@ -115,9 +115,9 @@ fn instant_from<Z: TimeZone>(text: &str, now: Timestamp, zone: &Z) -> Result<Tim
     Err("give an instant such as 2026-03-01T09:00:00Z, \"2026-03-01 09:00\" or 09:00 (local time), or a time from now such as 2h".into())
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+fn key_value(text: &str) -> Result<String, String> {
     match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        Some((key, _)) if !key.trim().is_empty() => Ok(text.to_owned()),
         _ => Err("give a setting and a value, such as max_running=4".into()),
     }
 }

@@ -4,7 +4,7 @@ use super::args::Globals;
 use super::error::{CliError, Result};
 use super::output::Out;
 use super::wake;
-use crate::config::Workspace;
+use crate::config::{self, Settings, Workspace};
 use crate::domain::{Applied, AttemptId, Command, Job, JobId, Timestamp};
 use crate::os::clock;
 use crate::store::{self, Store};
@@ -46,6 +46,14 @@ impl Context {
         }
         let found = Workspace::find(self.globals.workspace.as_deref())?;
         Ok(self.workspace.get_or_init(|| found))
+    }
+
+    /// The settings, with those given by --set. Read anew each time: most commands need none.
+    ///
+    /// # Errors
+    /// No workspace, or a broken configuration; every mistake is named.
+    pub fn settings(&self) -> Result<Settings> {
+        Ok(config::load(self.workspace()?, &self.globals.set)?)
     }
 
     /// The database, for reading.

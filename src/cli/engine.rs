@@ -17,11 +17,25 @@ use std::time::Duration;
 /// How long an engine may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Runs an engine in this process until it ends; the second argument are the overrides given with --set.
-pub type HostEngine = fn(&Workspace, &[(String, String)]) -> Result;
+/// What an engine is started with.
+#[derive(Debug)]
+pub struct EngineOptions {
+    pub workspace: Workspace,
+    /// Overrides of settings, as given with --set.
+    pub set: Vec<String>,
+    /// It is to leave the session and terminal of whoever started it.
+    pub detached: bool,
+}
+
+/// Runs an engine in this process until it ends.
+pub type HostEngine = fn(EngineOptions) -> Result;
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Engine {
+    /// Leave the caller's session and terminal: how a console hands its engine over
+    #[arg(long, hide = true)]
+    detached: bool,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
@@ -55,8 +69,10 @@ pub enum Verb {
 pub fn run(cx: &mut Context, engine: Engine, host: Option<HostEngine>) -> Result {
     match engine.verb {
         None => {
-            let host = host.ok_or_else(|| CliError::usage("pm hosts no engine").hint("`orc engine` runs one; here: stop, drain, pause, resume, status"))?;
-            host(cx.workspace()?, &cx.globals.set)
+            let host = host.ok_or_else(|| {
+                CliError::usage("pm hosts no engine").hint("`orc engine` runs one; here: stop, drain, pause, resume, status")
+            })?;
+            host(EngineOptions { workspace: cx.workspace()?.clone(), set: cx.globals.set.clone(), detached: engine.detached })
         }
         Some(Verb::Stop { timeout }) => stop(cx, timeout),
         Some(Verb::Drain { off }) => {
@@ -109,13 +125,32 @@ fn status(cx: &mut Context) -> Result {
     let mut fields = vec![
         ("engine", format!("{mode}, process {}, version {}, epoch {}, up {}", e.pid, e.version, e.epoch, ages::ago(e.started_at, s.at))),
         ("workspace", s.workspace.clone()),
-        ("slots", format!("{} of {} running, {} reserved for P0", s.slots.running, s.slots.max_running + s.slots.reserved, s.slots.reserved)),
+        (
+            "slots",
+            format!("{} of {} running, {} reserved for P0", s.slots.running, s.slots.max_running + s.slots.reserved, s.slots.reserved),
+        ),
         (
             "tokens",
-            format!("{} used + {} reserved of {} in {}", ages::count(s.budget.used), ages::count(s.budget.reserved), ages::count(s.budget.budget), ages::span(Duration::from_millis(s.budget.window_ms))),
+            format!(
+                "{} used + {} reserved of {} in {}",
+                ages::count(s.budget.used),
+                ages::count(s.budget.reserved),
+                ages::count(s.budget.budget),
+                ages::span(Duration::from_millis(s.budget.window_ms))
+            ),
         ),
         ("host", format!("{} memory, {} disk available", ages::bytes(s.host.memory_available), ages::bytes(s.host.disk_available))),
-        ("today", format!("{} jobs, {} done, {} failed, {} tokens, {}", s.today.created, s.today.done, s.today.failed, ages::count(s.today.tokens), ages::money(s.today.cost_usd))),
+        (
+            "today",
+            format!(
+                "{} jobs, {} done, {} failed, {} tokens, {}",
+                s.today.created,
+                s.today.done,
+                s.today.failed,
+                ages::count(s.today.tokens),
+                ages::money(s.today.cost_usd)
+            ),
+        ),
     ];
     for (name, held) in [("held", &e.backpressure), ("host held", &s.host.held)] {
         if let Some(why) = held {
@@ -134,7 +169,13 @@ fn status(cx: &mut Context) -> Result {
     let mut table = Table::new(&["LANE", ">RUNNING", ">QUEUED", ">WAITING", "STATE"], "LANE");
     for l in &s.lanes {
         let name = format!("{} {}", l.lane.number(), l.lane.name());
-        table.row(vec![name.into(), l.running.into(), l.queued.into(), l.waiting.into(), (if l.paused { "paused" } else { "open" }).into()]);
+        table.row(vec![
+            name.into(),
+            l.running.into(),
+            l.queued.into(),
+            l.waiting.into(),
+            (if l.paused { "paused" } else { "open" }).into(),
+        ]);
     }
     cx.out.table(&table, "")
 }

@@ -1,6 +1,6 @@
 //! The one error of the command line: what happened, what to do, and the exit code that it means.
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Problems};
 use crate::store::StoreError;
 use std::fmt;
 use std::io;
@@ -138,6 +138,12 @@ impl From<StoreError> for CliError {
 impl From<ConfigError> for CliError {
     fn from(e: ConfigError) -> CliError {
         CliError::workspace(e.to_string())
+    }
+}
+
+impl From<Problems> for CliError {
+    fn from(e: Problems) -> CliError {
+        CliError::workspace(format!("the configuration cannot be used\n{e}"))
     }
 }
 

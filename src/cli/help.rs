@@ -57,8 +57,15 @@ pub fn dress(command: Command) -> Command {
             let _ = writeln!(examples, "  {name} {line}\n      {what}");
         }
     }
-    let _ = write!(examples, "\nJobs are submitted to the workspace's database, whether or not an engine runs. Exit codes: `{name} help exit-codes`.");
-    command.help_template(format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{text}\x1b[1;4mGlobal options:\x1b[0m\n{{options}}{{after-help}}")).after_help(examples)
+    let _ = write!(
+        examples,
+        "\nJobs are submitted to the workspace's database, whether or not an engine runs. Exit codes: `{name} help exit-codes`."
+    );
+    command
+        .help_template(format!(
+            "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{text}\x1b[1;4mGlobal options:\x1b[0m\n{{options}}{{after-help}}"
+        ))
+        .after_help(examples)
 }
 
 /// Prints help on a topic.
@@ -74,7 +81,8 @@ pub fn run(cx: &mut Context, verb: &Help, mut command: Command) -> Result {
     for word in &verb.topic {
         let names: Vec<String> = at.get_subcommands().map(|c| c.get_name().to_owned()).collect();
         at = at.find_subcommand_mut(word).ok_or_else(|| {
-            CliError::usage(format!("there is no command `{}`", verb.topic.join(" "))).hint(format!("known here: {}, and the topic exit-codes", names.join(", ")))
+            CliError::usage(format!("there is no command `{}`", verb.topic.join(" ")))
+                .hint(format!("known here: {}, and the topic exit-codes", names.join(", ")))
         })?;
     }
     at.print_long_help()?;

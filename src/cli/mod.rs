@@ -3,12 +3,15 @@
 
 mod ages;
 mod args;
+mod backend;
 mod completions;
 mod context;
+mod doctor;
 mod engine;
 mod error;
 mod follow;
 mod help;
+mod init;
 mod job;
 mod lane;
 mod log;
@@ -22,10 +25,11 @@ mod tree;
 mod tui;
 mod wake;
 mod watch;
+mod why;
 mod worker;
 
 pub use error::{CliError, EXIT_CODES, Kind, Result};
-pub use tree::{Host, TuiOptions, orc, pm};
+pub use tree::{EngineOptions, Host, TuiOptions, orc, pm};
 
 use std::io::Write;
 

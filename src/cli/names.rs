@@ -5,9 +5,15 @@ use super::error::{CliError, Result};
 use crate::domain::Worker;
 use crate::store::Store;
 
-pub fn backend(_cx: &Context, _name: &str) -> Result { Ok(()) }
-pub fn skill(_cx: &Context, _name: &str) -> Result { Ok(()) }
-pub fn persona(_cx: &Context, _name: &str) -> Result { Ok(()) }
+pub fn backend(_cx: &Context, _name: &str) -> Result {
+    Ok(())
+}
+pub fn skill(_cx: &Context, _name: &str) -> Result {
+    Ok(())
+}
+pub fn persona(_cx: &Context, _name: &str) -> Result {
+    Ok(())
+}
 
 /// A living worker by name or number.
 ///

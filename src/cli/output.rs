@@ -65,7 +65,11 @@ impl Out {
         let color = match color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::env::var_os("TERM").is_none_or(|t| t != "dumb"),
+            Color::Auto => {
+                terminal
+                    && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+                    && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+            }
         };
         let columns = terminal.then(|| rustix::termios::tcgetwinsize(&stdout).ok().map(|w| w.ws_col as usize)).flatten().filter(|&c| c > 0);
         Out { to: BufWriter::new(stdout), json, quiet, color, terminal, columns }

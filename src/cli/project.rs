@@ -56,7 +56,8 @@ fn add(cx: &mut Context, a: &Add) -> Result {
         None => None,
         Some(dir) => {
             let whole = dir.canonicalize().map_err(|e| {
-                CliError::not_found(format!("the project's folder {} cannot be used: {e}", dir.display())).hint("make it first, or leave --dir out")
+                CliError::not_found(format!("the project's folder {} cannot be used: {e}", dir.display()))
+                    .hint("make it first, or leave --dir out")
             })?;
             if !whole.is_dir() {
                 return Err(CliError::usage(format!("{} is no folder", whole.display())));
@@ -79,7 +80,13 @@ fn ls(cx: &mut Context) -> Result {
     let now = cx.now();
     let mut table = Table::new(&[">ID", "TITLE", "STATE", ">AGE", "FOLDER"], "TITLE");
     for p in &projects {
-        table.row(vec![p.id.into(), (&p.title).into(), (&p.state).into(), ages::ago(p.created_at, now).into(), p.dir.as_deref().unwrap_or("-").into()]);
+        table.row(vec![
+            p.id.into(),
+            (&p.title).into(),
+            (&p.state).into(),
+            ages::ago(p.created_at, now).into(),
+            p.dir.as_deref().unwrap_or("-").into(),
+        ]);
     }
     cx.out.table(&table, "no projects yet: `orc project add --title T`")
 }
@@ -88,7 +95,8 @@ fn show(cx: &mut Context, id: ProjectId) -> Result {
     let store = cx.reader()?;
     let project: Project = known(&store, id)?;
     let tasks = store.tasks(Some(id))?;
-    let jobs = list::select(&store, &JobFilter { project_id: Some(id.0), states: list::OPEN.to_vec(), ..JobFilter::default() }, usize::MAX)?;
+    let jobs =
+        list::select(&store, &JobFilter { project_id: Some(id.0), states: list::OPEN.to_vec(), ..JobFilter::default() }, usize::MAX)?;
     if cx.out.json {
         let mut value = serde_json::to_value(&project).map_err(std::io::Error::other)?;
         value["tasks"] = json!(tasks);

@@ -70,13 +70,21 @@ pub fn run(cx: &mut Context, verb: Verb) -> Result {
             let now = cx.now();
             let mut table = Table::new(&[">ID", ">PROJECT", "TITLE", "STATE", ">AGE"], "TITLE");
             for t in &tasks {
-                table.row(vec![t.id.into(), t.project_id.into(), (&t.title).into(), (&t.state).into(), ages::ago(t.created_at, now).into()]);
+                table.row(vec![
+                    t.id.into(),
+                    t.project_id.into(),
+                    (&t.title).into(),
+                    (&t.state).into(),
+                    ages::ago(t.created_at, now).into(),
+                ]);
             }
             cx.out.table(&table, "no tasks: `orc task add --title T --project-id N`")
         }
         Verb::Show(s) => {
             let store = cx.reader()?;
-            let t = store.task(s.id)?.ok_or_else(|| CliError::not_found(format!("there is no task {}", s.id)).hint("`orc task ls` lists them"))?;
+            let t = store
+                .task(s.id)?
+                .ok_or_else(|| CliError::not_found(format!("there is no task {}", s.id)).hint("`orc task ls` lists them"))?;
             if cx.out.json {
                 return cx.out.value(&t);
             }

@@ -29,7 +29,16 @@ pub fn print(out: &mut Out, event: &SpooledEvent) -> Result {
         }
         AgentEvent::Usage { usage, cost_usd } => {
             let cost = cost_usd.map(|c| format!(", {}", ages::money(c))).unwrap_or_default();
-            out.toned(Tone::Dim, &format!("- {} tokens: {} in, {} out, {} cached{cost}", clock(event), ages::count(usage.input + usage.cache_write), ages::count(usage.output), ages::count(usage.cache_read)))
+            out.toned(
+                Tone::Dim,
+                &format!(
+                    "- {} tokens: {} in, {} out, {} cached{cost}",
+                    clock(event),
+                    ages::count(usage.input + usage.cache_write),
+                    ages::count(usage.output),
+                    ages::count(usage.cache_read)
+                ),
+            )
         }
         AgentEvent::Limited { limit } => {
             let until = limit.resets_at.map_or_else(|| "reset unknown".to_owned(), |t| format!("resets {t}"));

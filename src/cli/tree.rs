@@ -3,17 +3,17 @@
 use super::args::Globals;
 use super::context::Context;
 use super::error::Result;
-use super::{complain, completions, engine, help, job, lane, log, project, task, tui, worker};
-use crate::config::Workspace;
+use super::{backend, complain, completions, doctor, engine, help, init, job, lane, log, project, task, tui, why, worker};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
+pub use engine::EngineOptions;
 pub use tui::TuiOptions;
 
 /// What `orc` can host and `pm` cannot. Each returns when the console or the engine has ended.
 pub struct Host {
-    pub engine: fn(&Workspace, &[(String, String)]) -> Result,
-    pub tui: fn(TuiOptions) -> Result,
+    pub engine: engine::HostEngine,
+    pub tui: fn(TuiOptions) -> Result<ExitCode>,
 }
 
 #[derive(Parser)]
@@ -27,6 +27,8 @@ pub(super) struct Orc {
 
 #[derive(Subcommand)]
 enum OrcVerb {
+    /// Make a workspace, or complete one
+    Init(init::Init),
     /// Open the console; it hosts the engine, or attaches to the one that runs
     Tui(tui::Tui),
     #[command(flatten)]
@@ -48,6 +50,8 @@ enum Verb {
     /// Submit jobs, look at them, steer them
     #[command(subcommand)]
     Job(job::Verb),
+    /// Say why a job does not run, and what would unblock it
+    Why(why::Why),
     /// The agents: sessions with a state of their own
     #[command(subcommand)]
     Worker(worker::Verb),
@@ -57,6 +61,9 @@ enum Verb {
     /// Tasks of a project
     #[command(subcommand)]
     Task(task::Verb),
+    /// The coding agents that jobs may run on
+    #[command(subcommand)]
+    Backend(backend::Verb),
     /// Hold or release a lane
     #[command(subcommand)]
     Lane(lane::Verb),
@@ -65,6 +72,8 @@ enum Verb {
     Log(log::Verb),
     /// Run the engine without a console, or steer the one that runs
     Engine(engine::Engine),
+    /// Check the installation: each part is ok, warns or fails, with the fix
+    Doctor(doctor::Doctor),
     /// Print shell completions
     Completions(completions::Completions),
     /// Print the manual page, or write one for each command
@@ -78,7 +87,12 @@ pub fn orc(host: Host) -> ExitCode {
     start::<Orc>(|orc| {
         let mut cx = Context::new(orc.globals);
         let done = match orc.verb {
-                OrcVerb::Tui(verb) => tui::run(&mut cx, verb, host.tui),
+            OrcVerb::Init(verb) => init::run(&mut cx, verb),
+            // Its exit code may be that of a signal.
+            OrcVerb::Tui(verb) => match tui::run(&mut cx, &verb, host.tui) {
+                Ok(code) => return code,
+                Err(e) => Err(e),
+            },
             OrcVerb::Shared(verb) => run::<Orc>(&mut cx, verb, Some(host.engine)),
         };
         finish(&mut cx, done)
@@ -114,12 +128,15 @@ fn start<P: Parser>(run: impl FnOnce(P) -> ExitCode) -> ExitCode {
 fn run<P: CommandFactory>(cx: &mut Context, verb: Verb, host: Option<engine::HostEngine>) -> Result {
     match verb {
         Verb::Job(verb) => job::run(cx, verb),
+        Verb::Why(verb) => why::run(cx, &verb),
         Verb::Worker(verb) => worker::run(cx, verb),
         Verb::Project(verb) => project::run(cx, verb),
         Verb::Task(verb) => task::run(cx, verb),
+        Verb::Backend(verb) => backend::run(cx, verb),
         Verb::Lane(verb) => lane::run(cx, &verb),
         Verb::Log(verb) => log::run(cx, verb),
         Verb::Engine(verb) => engine::run(cx, verb, host),
+        Verb::Doctor(_) => doctor::run(cx),
         Verb::Completions(verb) => completions::run(cx, &verb, command::<P>()),
         Verb::Man(verb) => help::man(cx, &verb, command::<P>()),
         Verb::Help(verb) => help::run(cx, &verb, command::<P>()),

@@ -5,6 +5,7 @@ use super::error::{CliError, Result};
 use crate::config::Workspace;
 use clap::Args;
 use std::io::IsTerminal;
+use std::process::ExitCode;
 
 /// `tui`
 #[derive(Args)]
@@ -25,7 +26,7 @@ pub struct TuiOptions {
     pub demo: bool,
     pub watch: bool,
     /// Overrides of settings, as given with --set.
-    pub set: Vec<(String, String)>,
+    pub set: Vec<String>,
     /// False: --color never, or NO_COLOR.
     pub color: bool,
 }
@@ -34,7 +35,7 @@ pub struct TuiOptions {
 ///
 /// # Errors
 /// No terminal, no workspace, or what the console says.
-pub fn run(cx: &mut Context, verb: Tui, host: fn(TuiOptions) -> Result) -> Result {
+pub fn run(cx: &mut Context, verb: &Tui, host: fn(TuiOptions) -> Result<ExitCode>) -> Result<ExitCode> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return Err(CliError::usage("the console needs a terminal for input and output")
             .hint("without one: `orc engine` runs the engine, `orc job ls` and `orc log tail -f` show what it does"));

@@ -49,7 +49,9 @@ impl Talk {
     /// # Errors
     /// As `ask`.
     pub fn reply(&mut self) -> Result<ControlReply> {
-        let silent = || CliError::new(Kind::NoEngine, "the engine does not answer").hint("`orc log tail` and the files in run/ tell what it did last");
+        let silent = || {
+            CliError::new(Kind::NoEngine, "the engine does not answer").hint("`orc log tail` and the files in run/ tell what it did last")
+        };
         let mut text = String::new();
         // A snapshot may be longer than a shim's frame, yet no answer is without bound.
         let mut limited = self.from.by_ref().take(64 * MAX_FRAME as u64);
@@ -85,7 +87,8 @@ impl Talk {
 
 /// No engine: what that means and what to do.
 pub fn no_engine() -> CliError {
-    CliError::new(Kind::NoEngine, "no engine is running in this workspace").hint("`orc tui` starts one with the console, `orc engine` one without")
+    CliError::new(Kind::NoEngine, "no engine is running in this workspace")
+        .hint("`orc tui` starts one with the console, `orc engine` one without")
 }
 
 fn open(socket: &Path, flags: SocketFlags) -> std::io::Result<UnixStream> {
@@ -136,7 +139,9 @@ mod tests {
         let socket = dir.path().join("engine.sock");
         let listener = UnixListener::bind(&socket).unwrap();
         let engine = std::thread::spawn(move || {
-            for answer in ["{\"frame\":\"stopping\",\"pid\":7,\"running\":2}\n", "{\"frame\":\"refused\",\"message\":\"no\"}\n", "what?\n", ""] {
+            for answer in
+                ["{\"frame\":\"stopping\",\"pid\":7,\"running\":2}\n", "{\"frame\":\"refused\",\"message\":\"no\"}\n", "what?\n", ""]
+            {
                 let (mut caller, _) = listener.accept().unwrap();
                 BufReader::new(caller.try_clone().unwrap()).read_line(&mut String::new()).unwrap();
                 caller.write_all(answer.as_bytes()).unwrap();

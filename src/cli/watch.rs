@@ -15,9 +15,11 @@ use std::time::{Duration, Instant};
 /// How long a wait lasts at most, whatever happens: a file system without inotify (NFS) still makes headway.
 const AT_MOST: Duration = Duration::from_secs(10);
 
-/// The first and the last pause of the looks that follow a change.
+/// The first and the longest pause between the looks that follow a change, and how many follow: together about ten seconds,
+/// which is a slow disk's worst fsync.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
-const LAST_LOOK: Duration = Duration::from_millis(512);
+const LONGEST_LOOK: Duration = Duration::from_millis(512);
+const LOOKS: u32 = 28;
 
 /// Files whose changes are waited for.
 ///
@@ -27,7 +29,8 @@ pub struct Watch {
     inotify: OwnedFd,
     /// By watch: the names that matter in that folder.
     names: BTreeMap<i32, Vec<OsString>>,
-    look: Option<Duration>,
+    /// Looks since the last change; `LOOKS` when none is due.
+    looks: u32,
 }
 
 impl Watch {
@@ -36,7 +39,7 @@ impl Watch {
     /// # Errors
     /// The user's inotify instances are used up.
     pub fn new() -> io::Result<Watch> {
-        Ok(Watch { inotify: init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?, names: BTreeMap::new(), look: None })
+        Ok(Watch { inotify: init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?, names: BTreeMap::new(), looks: LOOKS })
     }
 
     /// Watches `names` in a folder; they need not exist yet.
@@ -55,7 +58,7 @@ impl Watch {
     /// # Errors
     /// The kernel.
     pub fn wait(&mut self, deadline: Option<Instant>) -> io::Result<()> {
-        let limit = self.look.unwrap_or(AT_MOST);
+        let limit = self.pause().unwrap_or(AT_MOST);
         let until = Instant::now() + limit;
         let until = deadline.map_or(until, |d| d.min(until));
         loop {
@@ -63,17 +66,22 @@ impl Watch {
             let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
             match poll(&mut [PollFd::new(&self.inotify, PollFlags::IN)], Some(&timeout)) {
                 Ok(0) => {
-                    self.look = self.look.map(|l| l * 2).filter(|l| *l <= LAST_LOOK);
+                    self.looks = (self.looks + 1).min(LOOKS);
                     return Ok(());
                 }
                 Ok(_) if self.drain()? => {
-                    self.look = Some(FIRST_LOOK);
+                    self.looks = 0;
                     return Ok(());
                 }
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(e) => return Err(e.into()),
             }
         }
+    }
+
+    /// How long until the next look, if one is due.
+    fn pause(&self) -> Option<Duration> {
+        (self.looks < LOOKS).then(|| FIRST_LOOK.saturating_mul(1 << self.looks.min(16)).min(LONGEST_LOOK))
     }
 
     /// Takes all events; true if one is about a file that matters.
@@ -109,12 +117,12 @@ mod tests {
 
         std::fs::write(dir.path().join("other"), "x").unwrap();
         watch.wait(soon()).unwrap();
-        assert_eq!(watch.look, None, "not a file that matters");
+        assert_eq!(watch.pause(), None, "not a file that matters");
 
         std::fs::write(dir.path().join("pm.db-wal"), "x").unwrap();
         watch.wait(Some(Instant::now() + Duration::from_secs(60))).unwrap();
-        assert_eq!(watch.look, Some(FIRST_LOOK));
+        assert_eq!(watch.pause(), Some(FIRST_LOOK));
         watch.wait(Some(Instant::now() + Duration::from_secs(60))).unwrap();
-        assert_eq!(watch.look, Some(FIRST_LOOK * 2), "and again a little later");
+        assert_eq!(watch.pause(), Some(FIRST_LOOK * 2), "and again a little later");
     }
 }

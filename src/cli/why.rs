@@ -5,7 +5,7 @@ use super::context::Context;
 use super::error::Result;
 use super::output::Tone;
 use crate::domain::{JobId, JobState};
-use crate::engine;
+use crate::engine::why::explain;
 use clap::Args;
 use serde_json::json;
 
@@ -24,7 +24,7 @@ pub fn run(cx: &mut Context, why: &Why) -> Result {
     let store = cx.reader()?;
     let job = cx.job(&store, why.id)?;
     let verdicts = match job.state {
-        JobState::Waiting | JobState::Queued => engine::explain(&store, &cx.settings()?, cx.workspace()?, &job, cx.now())?,
+        JobState::Waiting | JobState::Queued => explain(&store, &cx.settings()?, cx.workspace()?, &job, cx.now())?,
         _ => Vec::new(),
     };
     if cx.out.json {

@@ -149,8 +149,14 @@ fn show(cx: &mut Context, name: &str) -> Result {
 }
 
 fn add(cx: &mut Context, a: Add) -> Result {
-    if a.name.trim().is_empty() || a.name.contains(['/', '\0']) || a.name.starts_with(['.', '-', '#']) || a.name.chars().all(|c| c.is_ascii_digit()) {
-        return Err(CliError::usage(format!("`{}` cannot be a worker's name", a.name)).hint("take letters, digits and dashes, such as docs-writer"));
+    if a.name.trim().is_empty()
+        || a.name.contains(['/', '\0'])
+        || a.name.starts_with(['.', '-', '#'])
+        || a.name.chars().all(|c| c.is_ascii_digit())
+    {
+        return Err(
+            CliError::usage(format!("`{}` cannot be a worker's name", a.name)).hint("take letters, digits and dashes, such as docs-writer")
+        );
     }
     names::backend(cx, &a.backend)?;
     for skill in &a.skill {
@@ -161,13 +167,14 @@ fn add(cx: &mut Context, a: Add) -> Result {
     }
     let mut store = cx.writer()?;
     if store.worker_named(&a.name)?.is_some() {
-        return Err(CliError::refused(format!("there is a worker named {} already", a.name)).hint(format!("`orc worker show {}`; or take another name", a.name)));
+        return Err(CliError::refused(format!("there is a worker named {} already", a.name))
+            .hint(format!("`orc worker show {}`; or take another name", a.name)));
     }
     let project = a.project_id.map(|id| super::project::known(&store, id)).transpose()?;
     let folder = match (a.dir, project.and_then(|p| p.dir)) {
-        (Some(dir), _) => {
-            dir.canonicalize().map_err(|e| CliError::not_found(format!("the folder {} cannot be used: {e}", dir.display())).hint("make it first, or leave --dir out"))?
-        }
+        (Some(dir), _) => dir.canonicalize().map_err(|e| {
+            CliError::not_found(format!("the folder {} cannot be used: {e}", dir.display())).hint("make it first, or leave --dir out")
+        })?,
         (None, Some(dir)) => dir.into(),
         (None, None) => cx.workspace()?.worker_dir(&a.name),
     };

@@ -115,14 +115,18 @@ fn spec(add: Add) -> Result<JobSpec> {
         (None, None) => return Err(CliError::usage("a job needs a prompt: --prompt P, --prompt-file F, or --prompt - for standard input")),
     };
     if prompt.trim().is_empty() {
-        return Err(CliError::usage("the prompt is empty").hint("give it with --prompt P, --prompt-file F, or --prompt - for standard input"));
+        return Err(
+            CliError::usage("the prompt is empty").hint("give it with --prompt P, --prompt-file F, or --prompt - for standard input")
+        );
     }
     let title = match add.title {
         Some(title) => title.split_whitespace().collect::<Vec<_>>().join(" "),
         None => made_title(&prompt),
     };
     if title.is_empty() {
-        return Err(CliError::usage("the title is empty").hint("give one with --title T, or leave it out: the prompt's first line is taken"));
+        return Err(
+            CliError::usage("the title is empty").hint("give one with --title T, or leave it out: the prompt's first line is taken")
+        );
     }
     let kind = add.kind.unwrap_or_else(|| default_kind(&add.backend));
     let mut spec = JobSpec::new(title, add.backend, prompt);
@@ -150,7 +154,8 @@ fn read(from: impl Read, name: &str) -> Result<String> {
         _ => CliError::new(Failure::Failure, format!("cannot read the prompt from {name}: {e}")),
     })?;
     if text.len() as u64 > MAX_PROMPT {
-        return Err(CliError::usage(format!("the prompt in {name} is longer than 16 MiB")).hint("put the material in a file and name the file in the prompt"));
+        return Err(CliError::usage(format!("the prompt in {name} is longer than 16 MiB"))
+            .hint("put the material in a file and name the file in the prompt"));
     }
     Ok(text)
 }

@@ -37,7 +37,8 @@ pub fn run(cx: &mut Context, verb: &Prompt) -> Result {
             return Err(CliError::not_found(format!("job {id} has no attempt {wanted}")).hint(format!("`orc job show {id}` lists them")));
         }
         wanted => wanted.or(job.attempt).ok_or_else(|| {
-            CliError::refused(format!("job {id} has not run yet: its prompt is put together when it starts")).hint(format!("`orc job show {id}` has what was submitted"))
+            CliError::refused(format!("job {id} has not run yet: its prompt is put together when it starts"))
+                .hint(format!("`orc job show {id}` has what was submitted"))
         })?,
     };
     let folder = cx.workspace()?.attempt_dir(attempt);
@@ -55,7 +56,10 @@ pub fn run(cx: &mut Context, verb: &Prompt) -> Result {
     cx.out.toned(Tone::Dim, &format!("attempt {attempt} of job {id}: about {} tokens in {} parts", ages::count(tokens), parts.len()))?;
     for part in &parts {
         let hash = part.hash.get(..12).unwrap_or(&part.hash);
-        cx.out.toned(Tone::Head, &format!("--- {} from {} ({} tokens, {} bytes, sha256 {hash})", part.kind, part.source, part.tokens, part.bytes))?;
+        cx.out.toned(
+            Tone::Head,
+            &format!("--- {} from {} ({} tokens, {} bytes, sha256 {hash})", part.kind, part.source, part.tokens, part.bytes),
+        )?;
         cx.out.block(&part.text)?;
     }
     Ok(())

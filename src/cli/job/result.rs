@@ -28,7 +28,8 @@ pub struct ResultOf {
 /// There is none (yet); it has been swept away.
 pub fn run(cx: &mut Context, verb: &ResultOf) -> Result {
     if verb.raw && cx.out.is_terminal() {
-        return Err(CliError::usage("--raw is not for a terminal: what an agent wrote could drive it").hint("send it to a file or a pipe, or leave --raw out"));
+        return Err(CliError::usage("--raw is not for a terminal: what an agent wrote could drive it")
+            .hint("send it to a file or a pipe, or leave --raw out"));
     }
     let store = cx.reader()?;
     let mut values = Vec::new();
@@ -40,10 +41,13 @@ pub fn run(cx: &mut Context, verb: &ResultOf) -> Result {
             continue;
         }
         let bytes = std::fs::read(&file).map_err(|e| {
-            CliError::not_found(format!("the result of job {id} cannot be read: {}: {e}", file.display())).hint("results are kept for a time (setting keep_results) and then swept away")
+            CliError::not_found(format!("the result of job {id} cannot be read: {}: {e}", file.display()))
+                .hint("results are kept for a time (setting keep_results) and then swept away")
         })?;
         if cx.out.json {
-            values.push(json!({ "id": id, "state": job.state, "outcome": job.outcome, "file": file, "result": String::from_utf8_lossy(&bytes) }));
+            values.push(
+                json!({ "id": id, "state": job.state, "outcome": job.outcome, "file": file, "result": String::from_utf8_lossy(&bytes) }),
+            );
         } else if verb.raw {
             cx.out.bytes(&bytes)?;
         } else {
@@ -65,7 +69,8 @@ fn find(store: &Store, job: &Job) -> Result<PathBuf> {
     let id = job.id;
     Err(if job.state.is_final() {
         let why = job.note.as_deref().map(|n| format!(": {n}")).unwrap_or_default();
-        CliError::new(Kind::NotFound, format!("job {id} left no result; it is {}{why}", job.state)).hint(format!("`orc job show {id}` tells how it went"))
+        CliError::new(Kind::NotFound, format!("job {id} left no result; it is {}{why}", job.state))
+            .hint(format!("`orc job show {id}` tells how it went"))
     } else {
         CliError::refused(format!("job {id} has no result yet; it is {}", job.state)).hint(format!("`orc job wait {id}` waits for it"))
     })

@@ -51,7 +51,8 @@ pub fn run(cx: &mut Context, tail: &Tail) -> Result {
     let job = cx.job(&store, tail.id)?;
     let attempt = match tail.attempt {
         Some(wanted) if !store.attempts(tail.id)?.iter().any(|a| a.id == wanted) => {
-            return Err(CliError::not_found(format!("job {} has no attempt {wanted}", tail.id)).hint(format!("`orc job show {}` lists them", tail.id)));
+            return Err(CliError::not_found(format!("job {} has no attempt {wanted}", tail.id))
+                .hint(format!("`orc job show {}` lists them", tail.id)));
         }
         Some(wanted) => Some(wanted),
         None => job.attempt,

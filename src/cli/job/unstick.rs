@@ -36,11 +36,19 @@ pub fn run(cx: &mut Context, verb: &Unstick) -> Result {
             cx.wake()?;
             return tell(cx, id, &message);
         }
-        s if s.is_final() => return Err(CliError::refused(format!("job {id} is {s}")).hint(format!("`orc job retry {id}` queues it again"))),
-        s => return Err(CliError::refused(format!("job {id} does not run; it is {s}")).hint(format!("`orc why {id}` says what it waits for"))),
+        s if s.is_final() => {
+            return Err(CliError::refused(format!("job {id} is {s}")).hint(format!("`orc job retry {id}` queues it again")));
+        }
+        s => {
+            return Err(
+                CliError::refused(format!("job {id} does not run; it is {s}")).hint(format!("`orc why {id}` says what it waits for"))
+            );
+        }
     }
     if cx.wake()? == Engine::Absent {
-        return Err(wake::no_engine().hint("an engine that starts looks after every running job by itself: `orc engine` or `orc tui`, then try again if it still hangs"));
+        return Err(wake::no_engine().hint(
+            "an engine that starts looks after every running job by itself: `orc engine` or `orc tui`, then try again if it still hangs",
+        ));
     }
     let mut changes = Changes::of(cx.workspace()?)?;
     if !job.kill_requested {
@@ -57,7 +65,8 @@ pub fn run(cx: &mut Context, verb: &Unstick) -> Result {
             let workspace = cx.workspace()?;
             let alive = job.attempt.is_some_and(|a| follow::shim(workspace, a).is_some());
             let what = if alive { "its process still lives" } else { "its process is gone, but the engine has not booked it" };
-            return Err(CliError::new(Kind::TimedOut, format!("job {id} has not ended yet: {what}")).hint(format!("`orc log tail --job {id}` and `orc engine status` tell more")));
+            return Err(CliError::new(Kind::TimedOut, format!("job {id} has not ended yet: {what}"))
+                .hint(format!("`orc log tail --job {id}` and `orc engine status` tell more")));
         }
         changes.wait(Some(deadline))?;
     };

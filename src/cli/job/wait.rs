@@ -57,7 +57,8 @@ pub fn run(cx: &mut Context, wait: &Wait) -> Result {
 
 fn answer(cx: &mut Context, wait: &Wait, ended: &[Option<JobState>]) -> Result {
     if cx.out.json {
-        let rows: Vec<_> = wait.ids.iter().zip(ended).map(|(id, state)| json!({ "id": id, "ended": state.is_some(), "state": state })).collect();
+        let rows: Vec<_> =
+            wait.ids.iter().zip(ended).map(|(id, state)| json!({ "id": id, "ended": state.is_some(), "state": state })).collect();
         cx.out.value(&rows)?;
     }
     Ok(())

@@ -66,7 +66,12 @@ fn what_is_too_early() {
 #[test]
 fn no_workspace_or_a_broken_one() {
     let b = Bench::bare();
-    snapshot!("no-workspace", b.run("pm job ls"), b.run("pm job add --type shell --prompt true"), b.run("orc job ls --workspace elsewhere"));
+    snapshot!(
+        "no-workspace",
+        b.run("pm job ls"),
+        b.run("pm job add --type shell --prompt true"),
+        b.run("orc job ls --workspace elsewhere")
+    );
 
     // A file where a folder is expected: refused for root too.
     write(&b.workspace(), "not a folder");
@@ -100,7 +105,13 @@ fn a_reader_that_leaves_early_is_no_error() {
     b.do_all(&["pm job add --type shell --prompt true"]);
     let out = b.command("pm").args(["job", "add", "--type", "shell", "--title", "long", "--prompt", &long]).output().unwrap();
     assert!(out.status.success());
-    let mut child = b.command("pm").args(["job", "show", "2"]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = b
+        .command("pm")
+        .args(["job", "show", "2"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut first = [0; 10];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
     let out = child.wait_with_output().unwrap();

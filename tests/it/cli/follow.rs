@@ -1,8 +1,8 @@
 //! Waiting and following: the engine's part is played by writing to the same database and spool.
 
 use super::{Bench, snapshot, write};
-use orc::domain::{AgentEvent, AttemptId, ExitReport, JobId, Level, Outcome, PartKind, PromptPart, Timestamp, Usage};
-use orc::store::{Claim, Finish, NewWorker, Next, Store};
+use orc::domain::{Next, AgentEvent, AttemptId, ExitReport, JobId, Level, Outcome, PartKind, PromptPart, Timestamp, Usage};
+use orc::store::{Claim, Finish, NewWorker, Store};
 use orc::wire::{SpooledEvent, files};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -32,14 +32,32 @@ impl Stage<'_> {
                 let worker = match tx.worker_named(&name)? {
                     Some(w) => w.id,
                     None => tx.add_worker(
-                        &NewWorker { name: name.clone(), backend: "shell".into(), model: None, persona: None, skills: vec![], persistent: false, project_id: None, directory: directory.clone() },
+                        &NewWorker {
+                            name: name.clone(),
+                            backend: "shell".into(),
+                            model: None,
+                            persona: None,
+                            skills: vec![],
+                            persistent: false,
+                            project_id: None,
+                            directory: directory.clone(),
+                        },
                         "engine",
                         NOW,
                     )?,
                 };
                 let claim = Claim {
-                    job: JobId(job), worker, worker_name: name.clone(), backend: "shell".into(), model: None, epoch: 1, host: "here".into(),
-                    token_hash: String::new(), session: None, directory, estimate: 10,
+                    job: JobId(job),
+                    worker,
+                    worker_name: name.clone(),
+                    backend: "shell".into(),
+                    model: None,
+                    epoch: 1,
+                    host: "here".into(),
+                    token_hash: String::new(),
+                    session: None,
+                    directory,
+                    estimate: 10,
                 };
                 tx.claim(&claim, NOW)
             })
@@ -50,9 +68,22 @@ impl Stage<'_> {
 
     fn finish(&mut self, attempt: AttemptId, outcome: Outcome, next: Next, result: Option<PathBuf>) {
         let report = ExitReport {
-            attempt, outcome, exit_code: Some(0), signal: None, message: format!("it ended: {outcome}"), usage: Usage::default(), usage_known: true,
-            cost_usd: None, session_usage: None, session_cost_usd: None, session: None, result_file: result.map(|p| p.to_string_lossy().into_owned()),
-            result_bytes: 0, limit: None, strays: 0, ended_at: NOW,
+            attempt,
+            outcome,
+            exit_code: Some(0),
+            signal: None,
+            message: format!("it ended: {outcome}"),
+            usage: Usage::default(),
+            usage_known: true,
+            cost_usd: None,
+            session_usage: None,
+            session_cost_usd: None,
+            session: None,
+            result_file: result.map(|p| p.to_string_lossy().into_owned()),
+            result_bytes: 0,
+            limit: None,
+            strays: 0,
+            ended_at: NOW,
         };
         let done = self
             .store

@@ -28,7 +28,10 @@ fn lists_are_arrays_and_empty_ones_too() {
 #[test]
 fn a_job_has_the_promised_fields_in_their_types() {
     let b = Bench::new();
-    b.do_all(&["pm job add --type shell --prompt true --title T --priority P1", "pm job add --type shell --prompt true --depends-on 1 --timeout 90s"]);
+    b.do_all(&[
+        "pm job add --type shell --prompt true --title T --priority P1",
+        "pm job add --type shell --prompt true --depends-on 1 --timeout 90s",
+    ]);
     let rows = b.json("pm job ls --json");
     assert_eq!(rows.as_array().map(Vec::len), Some(2));
     let job = &rows[1];
