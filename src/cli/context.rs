@@ -4,11 +4,12 @@ use super::args::Globals;
 use super::error::{CliError, Result};
 use super::output::Out;
 use super::wake;
-use crate::config::{self, Settings, Workspace};
+use crate::config::{self, Backend, Settings, Workspace};
 use crate::domain::{Applied, AttemptId, Command, Job, JobId, Timestamp};
 use crate::os::clock;
 use crate::store::{self, Store};
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 /// The command line's surroundings.
 pub struct Context {
@@ -54,6 +55,16 @@ impl Context {
     /// No workspace, or a broken configuration; every mistake is named.
     pub fn settings(&self) -> Result<Settings> {
         Ok(config::load(self.workspace()?, &self.globals.set)?)
+    }
+
+    /// The backends by name, and what is wrong with descriptions.
+    ///
+    /// # Errors
+    /// No workspace, a broken configuration, or the folder of descriptions cannot be read.
+    pub fn backends(&self) -> Result<(BTreeMap<String, Backend>, Vec<String>)> {
+        let workspace = self.workspace()?;
+        let cannot = |e| CliError::workspace(format!("cannot read the backends in {}: {e}", workspace.backends_dir().display()));
+        config::backends(workspace, &self.settings()?).map_err(cannot)
     }
 
     /// The database, for reading.

@@ -87,7 +87,7 @@ pub fn orc(host: Host) -> ExitCode {
     start::<Orc>(|orc| {
         let mut cx = Context::new(orc.globals);
         let done = match orc.verb {
-            OrcVerb::Init(verb) => init::run(&mut cx, verb),
+            OrcVerb::Init(verb) => init::run(&mut cx, &verb),
             // Its exit code may be that of a signal.
             OrcVerb::Tui(verb) => match tui::run(&mut cx, &verb, host.tui) {
                 Ok(code) => return code,

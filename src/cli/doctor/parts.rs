@@ -2,6 +2,7 @@
 
 use super::Finding;
 use crate::cli::ages;
+use crate::cli::backend;
 use crate::cli::context::Context;
 use crate::cli::engine;
 use crate::cli::error::{Kind, Result};
@@ -130,4 +131,28 @@ pub fn engine(cx: &Context) -> (Finding, Option<i32>) {
             (finding, Some(e.pid))
         }
     }
+}
+
+/// Each backend. One that is not installed is a choice, unless none is.
+pub fn backends(cx: &Context) -> Vec<Finding> {
+    let (states, problems) = match backend::states(cx) {
+        Ok(found) => found,
+        Err(e) => return vec![Finding::of("backends", e)],
+    };
+    let mut findings: Vec<Finding> = problems.into_iter().map(|p| Finding::warn("backends", p, "correct or remove the description")).collect();
+    for s in &states {
+        let name = format!("backend {}", s.name);
+        findings.push(match (&s.pause, s.problem.is_empty()) {
+            (Some(p), _) => {
+                let until = p.until.map_or_else(|| "until it is resumed".to_owned(), |t| format!("until {t}"));
+                Finding::warn(&name, format!("paused {until}: {}", p.limit.message), format!("`orc backend resume {}` lifts it", s.name))
+            }
+            (None, true) => Finding::ok(&name, s.program.as_ref().map_or_else(|| "ready".to_owned(), |p| p.display().to_string())),
+            (None, false) => Finding::warn(&name, s.problem.clone(), s.fix.clone()),
+        });
+    }
+    if !states.iter().any(|s| s.signed_in == Some(true) && s.installed) {
+        findings.push(Finding::warn("backends", "no coding agent is installed and signed in: only shell, http and replay jobs can run", "see the fixes of the single backends"));
+    }
+    findings
 }
