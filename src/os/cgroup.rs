@@ -37,7 +37,16 @@ impl fmt::Display for Containment {
 
 /// Which containment is in force for what this process starts.
 pub fn containment() -> Containment {
-    let Ok(own) = fs::read_to_string("/proc/self/cgroup") else { return Containment::Walk { why: "no /proc/self/cgroup" } };
+    containment_of("self")
+}
+
+/// The same for another process of this user: its pid.
+pub fn containment_of_process(pid: i32) -> Containment {
+    containment_of(&pid.to_string())
+}
+
+fn containment_of(process: &str) -> Containment {
+    let Ok(own) = fs::read_to_string(format!("/proc/{process}/cgroup")) else { return Containment::Walk { why: "its control group cannot be read" } };
     containment_in(Path::new(ROOT), &own, is_delegated)
 }
 

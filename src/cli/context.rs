@@ -1,0 +1,150 @@
+//! What a verb needs, found only when it is asked for: a submission reads no configuration that it does not use.
+
+use super::args::Globals;
+use super::error::{CliError, Result};
+use super::output::Out;
+use super::wake;
+use crate::config::{self, Backend, Settings, Workspace};
+use crate::domain::{Applied, AttemptId, Command, Job, JobId, Timestamp};
+use crate::os::clock;
+use crate::store::{self, Store};
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+/// The command line's surroundings.
+pub struct Context {
+    pub globals: Globals,
+    pub out: Out,
+    workspace: OnceCell<Workspace>,
+}
+
+/// What a submitted change met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    There,
+    Absent,
+}
+
+impl Context {
+    /// From the global flags.
+    pub fn new(globals: Globals) -> Context {
+        let out = Out::new(globals.json, globals.quiet, globals.color);
+        Context { globals, out, workspace: OnceCell::new() }
+    }
+
+    /// The wall clock.
+    pub fn now(&self) -> Timestamp {
+        clock::now()
+    }
+
+    /// The workspace.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn workspace(&self) -> Result<&Workspace> {
+        if let Some(found) = self.workspace.get() {
+            return Ok(found);
+        }
+        let found = Workspace::find(self.globals.workspace.as_deref())?;
+        Ok(self.workspace.get_or_init(|| found))
+    }
+
+    /// The settings, with those given by --set. Read anew each time: most commands need none.
+    ///
+    /// # Errors
+    /// No workspace, or a broken configuration; every mistake is named.
+    pub fn settings(&self) -> Result<Settings> {
+        Ok(config::load(self.workspace()?, &self.globals.set)?)
+    }
+
+    /// The backends by name, and what is wrong with descriptions.
+    ///
+    /// # Errors
+    /// No workspace, a broken configuration, or the folder of descriptions cannot be read.
+    pub fn backends(&self) -> Result<(BTreeMap<String, Backend>, Vec<String>)> {
+        let workspace = self.workspace()?;
+        let cannot = |e| CliError::workspace(format!("cannot read the backends in {}: {e}", workspace.backends_dir().display()));
+        config::backends(workspace, &self.settings()?).map_err(cannot)
+    }
+
+    /// The database, for reading.
+    ///
+    /// # Errors
+    /// No workspace, or no database that this version reads.
+    pub fn reader(&self) -> Result<Store> {
+        Ok(Store::open_reader(&self.workspace()?.database())?)
+    }
+
+    /// The database, for writing.
+    ///
+    /// # Errors
+    /// No workspace, or no database that this version writes.
+    pub fn writer(&self) -> Result<Store> {
+        Ok(Store::open(&self.workspace()?.database())?)
+    }
+
+    /// Who acts, for the audit log: the worker of the attempt that this runs in, else the operator. A record, no permission.
+    pub fn actor(&self, store: &Store) -> String {
+        std::env::var("ORC_ATTEMPT")
+            .ok()
+            .and_then(|mark| mark.rsplit('/').next()?.parse::<AttemptId>().ok())
+            .and_then(|attempt| store.open_attempt(attempt).ok().flatten())
+            .map_or_else(|| "operator".to_owned(), |a| format!("worker:{}", a.attempt.worker))
+    }
+
+    /// Tells the engine, if there is one, that the database has changed.
+    ///
+    /// # Errors
+    /// No workspace.
+    pub fn wake(&self) -> Result<Engine> {
+        Ok(if wake::wake(&self.workspace()?.socket()) { Engine::There } else { Engine::Absent })
+    }
+
+    /// Applies a command; what it says when it is done.
+    ///
+    /// # Errors
+    /// `Refused` when it cannot be done; the database.
+    pub fn apply(&self, store: &mut Store, command: &Command) -> Result<String> {
+        let actor = self.actor(store);
+        let now = self.now();
+        match store.write(|tx| store::apply(tx, command, &actor, now))? {
+            Applied::Done { message, .. } => Ok(message),
+            Applied::Added { job, .. } => Ok(format!("job {job}")),
+            Applied::Stale { message } | Applied::Refused { message } => Err(CliError::refused(message)),
+        }
+    }
+
+    /// A job that has to exist.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn job(&self, store: &Store, id: JobId) -> Result<Job> {
+        store.job(id)?.ok_or_else(|| CliError::not_found(format!("there is no job {id}")).hint("`orc job ls --all` lists them"))
+    }
+
+    /// Runs `f` for each job, says what each came to, and fails as the first failure did once all had their turn.
+    ///
+    /// # Errors
+    /// The first failure, told already.
+    pub fn each(&mut self, ids: &[JobId], mut f: impl FnMut(&mut Context, JobId) -> Result<String>) -> Result {
+        let mut first = None;
+        let mut rows = Vec::new();
+        for &id in ids {
+            match f(self, id) {
+                Ok(message) => {
+                    self.out.done(&message)?;
+                    rows.push(serde_json::json!({ "id": id, "ok": true, "message": message }));
+                }
+                Err(e) => {
+                    super::complain(&e);
+                    rows.push(serde_json::json!({ "id": id, "ok": false, "message": e.message }));
+                    first.get_or_insert(e.kind);
+                }
+            }
+        }
+        if self.out.json {
+            self.out.value(&rows)?;
+        }
+        first.map_or(Ok(()), |kind| Err(CliError::told(kind)))
+    }
+}

@@ -1,0 +1,43 @@
+//! The command line: one file per noun. `orc` and `pm` share the verbs; only `orc` hosts an engine or a console, by way of the
+//! functions that its `main` hands in, so that `pm` links neither.
+
+mod ages;
+mod args;
+mod backend;
+mod completions;
+mod context;
+mod doctor;
+mod engine;
+mod error;
+mod follow;
+mod help;
+mod init;
+mod job;
+mod lane;
+mod log;
+mod names;
+mod output;
+mod project;
+mod task;
+mod text;
+mod transcript;
+mod tree;
+mod tui;
+mod wake;
+mod watch;
+mod why;
+mod worker;
+
+pub use error::{CliError, EXIT_CODES, Kind, Result};
+pub use tree::{EngineOptions, Host, TuiOptions, orc, pm};
+
+use std::io::Write;
+
+/// Says an error on standard error, in one writing.
+fn complain(e: &CliError) {
+    if !e.message.is_empty() {
+        let text = format!("error: {}\n", text::lines(&e.to_string()));
+        // Nothing is left to tell a failure to.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+}

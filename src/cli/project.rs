@@ -1,0 +1,132 @@
+//! `orc project add|ls|show`
+
+use super::ages;
+use super::args;
+use super::context::Context;
+use super::error::{CliError, Result};
+use super::job::list;
+use super::output::Table;
+use crate::domain::{JobFilter, ProjectId};
+use crate::store::Project;
+use clap::{Args, Subcommand, ValueHint};
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Make a project
+    Add(Add),
+    /// List the projects
+    Ls,
+    /// Show one with its tasks and open jobs
+    Show(Show),
+}
+
+#[derive(Args)]
+pub struct Add {
+    /// What it is called
+    #[arg(long)]
+    title: String,
+    /// The folder that its jobs work in, such as a git repository
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Show {
+    /// The project's number
+    #[arg(value_parser = args::id::<ProjectId>)]
+    id: ProjectId,
+}
+
+/// Runs a verb.
+///
+/// # Errors
+/// As each verb says.
+pub fn run(cx: &mut Context, verb: Verb) -> Result {
+    match verb {
+        Verb::Add(a) => add(cx, &a),
+        Verb::Ls => ls(cx),
+        Verb::Show(s) => show(cx, s.id),
+    }
+}
+
+fn add(cx: &mut Context, a: &Add) -> Result {
+    let dir = match &a.dir {
+        None => None,
+        Some(dir) => {
+            let whole = dir.canonicalize().map_err(|e| {
+                CliError::not_found(format!("the project's folder {} cannot be used: {e}", dir.display()))
+                    .hint("make it first, or leave --dir out")
+            })?;
+            if !whole.is_dir() {
+                return Err(CliError::usage(format!("{} is no folder", whole.display())));
+            }
+            Some(whole.to_str().map(str::to_owned).ok_or_else(|| CliError::usage(format!("{} is not valid UTF-8", whole.display())))?)
+        }
+    };
+    let mut store = cx.writer()?;
+    let (actor, now) = (cx.actor(&store), cx.now());
+    let id = store.write(|tx| tx.add_project(&a.title, dir.as_deref(), &actor, now))?;
+    cx.wake()?;
+    if cx.out.json { cx.out.value(&json!({ "id": id })) } else { cx.out.line(&format!("project {id}")) }
+}
+
+fn ls(cx: &mut Context) -> Result {
+    let projects = cx.reader()?.projects()?;
+    if cx.out.json {
+        return cx.out.value(&projects);
+    }
+    let now = cx.now();
+    let mut table = Table::new(&[">ID", "TITLE", "STATE", ">AGE", "FOLDER"], "TITLE");
+    for p in &projects {
+        table.row(vec![
+            p.id.into(),
+            (&p.title).into(),
+            (&p.state).into(),
+            ages::ago(p.created_at, now).into(),
+            p.dir.as_deref().unwrap_or("-").into(),
+        ]);
+    }
+    cx.out.table(&table, "no projects yet: `orc project add --title T`")
+}
+
+fn show(cx: &mut Context, id: ProjectId) -> Result {
+    let store = cx.reader()?;
+    let project: Project = known(&store, id)?;
+    let tasks = store.tasks(Some(id))?;
+    let jobs =
+        list::select(&store, &JobFilter { project_id: Some(id.0), states: list::OPEN.to_vec(), ..JobFilter::default() }, usize::MAX)?;
+    if cx.out.json {
+        let mut value = serde_json::to_value(&project).map_err(std::io::Error::other)?;
+        value["tasks"] = json!(tasks);
+        value["jobs"] = json!(jobs);
+        return cx.out.value(&value);
+    }
+    cx.out.fields(&[
+        ("project", project.id.to_string()),
+        ("title", project.title),
+        ("state", project.state),
+        ("folder", project.dir.unwrap_or_else(|| "-".into())),
+        ("made", project.created_at.to_string()),
+    ])?;
+    if !tasks.is_empty() {
+        cx.out.line("")?;
+        let mut table = Table::new(&[">TASK", "TITLE", "STATE"], "TITLE");
+        for t in &tasks {
+            table.row(vec![t.id.into(), (&t.title).into(), (&t.state).into()]);
+        }
+        cx.out.table(&table, "")?;
+    }
+    cx.out.line("")?;
+    let now = cx.now();
+    cx.out.table(&list::table(&jobs, now), "no open jobs")
+}
+
+/// A project that has to exist.
+///
+/// # Errors
+/// It does not.
+pub fn known(store: &crate::store::Store, id: ProjectId) -> Result<Project> {
+    store.project(id)?.ok_or_else(|| CliError::not_found(format!("there is no project {id}")).hint("`orc project ls` lists them"))
+}

@@ -1,0 +1,167 @@
+//! The trees of verbs of `orc` and `pm`, and what runs each.
+
+use super::args::Globals;
+use super::context::Context;
+use super::error::Result;
+use super::{backend, complain, completions, doctor, engine, help, init, job, lane, log, project, task, tui, why, worker};
+use clap::{CommandFactory, Parser, Subcommand};
+use std::process::ExitCode;
+
+pub use engine::EngineOptions;
+pub use tui::TuiOptions;
+
+/// What `orc` can host and `pm` cannot. Each returns when the console or the engine has ended.
+pub struct Host {
+    pub engine: engine::HostEngine,
+    pub tui: fn(TuiOptions) -> Result<ExitCode>,
+}
+
+#[derive(Parser)]
+#[command(name = "orc", version, about = "A full-screen console that runs coding agents as a standing workforce", disable_help_subcommand = true)]
+pub(super) struct Orc {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    verb: OrcVerb,
+}
+
+#[derive(Subcommand)]
+enum OrcVerb {
+    /// Make a workspace, or complete one
+    Init(init::Init),
+    /// Open the console; it hosts the engine, or attaches to the one that runs
+    Tui(tui::Tui),
+    #[command(flatten)]
+    Shared(Verb),
+}
+
+#[derive(Parser)]
+#[command(name = "pm", version, about = "The quick command line of an orc workspace: submit, look, steer", disable_help_subcommand = true)]
+pub(super) struct Pm {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// The verbs of both programs.
+#[derive(Subcommand)]
+enum Verb {
+    /// Submit jobs, look at them, steer them
+    #[command(subcommand)]
+    Job(job::Verb),
+    /// Say why a job does not run, and what would unblock it
+    Why(why::Why),
+    /// The agents: sessions with a state of their own
+    #[command(subcommand)]
+    Worker(worker::Verb),
+    /// Projects: jobs that belong together
+    #[command(subcommand)]
+    Project(project::Verb),
+    /// Tasks of a project
+    #[command(subcommand)]
+    Task(task::Verb),
+    /// The coding agents that jobs may run on
+    #[command(subcommand)]
+    Backend(backend::Verb),
+    /// Hold or release a lane
+    #[command(subcommand)]
+    Lane(lane::Verb),
+    /// The audit log: every change, who made it and why
+    #[command(subcommand)]
+    Log(log::Verb),
+    /// Run the engine without a console, or steer the one that runs
+    Engine(engine::Engine),
+    /// Check the installation: each part is ok, warns or fails, with the fix
+    Doctor(doctor::Doctor),
+    /// Print shell completions
+    Completions(completions::Completions),
+    /// Print the manual page, or write one for each command
+    Man(help::Man),
+    /// Print help for a command, or on `exit-codes`
+    Help(help::Help),
+}
+
+/// `orc`: parses the command line and runs it.
+pub fn orc(host: Host) -> ExitCode {
+    start::<Orc>(|orc| {
+        let mut cx = Context::new(orc.globals);
+        let done = match orc.verb {
+            OrcVerb::Init(verb) => init::run(&mut cx, &verb),
+            // Its exit code may be that of a signal.
+            OrcVerb::Tui(verb) => match tui::run(&mut cx, &verb, host.tui) {
+                Ok(code) => return code,
+                Err(e) => Err(e),
+            },
+            OrcVerb::Shared(verb) => run::<Orc>(&mut cx, verb, Some(host.engine)),
+        };
+        finish(&mut cx, done)
+    })
+}
+
+/// `pm`: parses the command line and runs it.
+pub fn pm() -> ExitCode {
+    start::<Pm>(|pm| {
+        let mut cx = Context::new(pm.globals);
+        let done = run::<Pm>(&mut cx, pm.verb, None);
+        finish(&mut cx, done)
+    })
+}
+
+/// The whole command of a program, with its help as it is shown.
+pub(super) fn command<P: CommandFactory>() -> clap::Command {
+    help::dress(P::command())
+}
+
+fn start<P: Parser>(run: impl FnOnce(P) -> ExitCode) -> ExitCode {
+    let parsed = command::<P>().try_get_matches().and_then(|m| P::from_arg_matches(&m));
+    match parsed {
+        Ok(parsed) => run(parsed),
+        Err(e) => {
+            // A closed pipe is no reason to complain.
+            let _ = e.print();
+            ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2))
+        }
+    }
+}
+
+fn run<P: CommandFactory>(cx: &mut Context, verb: Verb, host: Option<engine::HostEngine>) -> Result {
+    match verb {
+        Verb::Job(verb) => job::run(cx, verb),
+        Verb::Why(verb) => why::run(cx, &verb),
+        Verb::Worker(verb) => worker::run(cx, verb),
+        Verb::Project(verb) => project::run(cx, verb),
+        Verb::Task(verb) => task::run(cx, verb),
+        Verb::Backend(verb) => backend::run(cx, verb),
+        Verb::Lane(verb) => lane::run(cx, &verb),
+        Verb::Log(verb) => log::run(cx, verb),
+        Verb::Engine(verb) => engine::run(cx, verb, host),
+        Verb::Doctor(_) => doctor::run(cx),
+        Verb::Completions(verb) => completions::run(cx, &verb, command::<P>()),
+        Verb::Man(verb) => help::man(cx, &verb, command::<P>()),
+        Verb::Help(verb) => help::run(cx, &verb, command::<P>()),
+    }
+}
+
+fn finish(cx: &mut Context, done: Result) -> ExitCode {
+    match done.and_then(|()| cx.out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            // What was printed before the failure belongs before it.
+            let _ = cx.out.flush();
+            complain(&e);
+            e.exit_code()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_trees_are_sound() {
+        command::<Orc>().debug_assert();
+        command::<Pm>().debug_assert();
+    }
+}
