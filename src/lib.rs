@@ -6,4 +6,5 @@ pub mod config;
 pub mod domain;
 pub mod os;
 pub mod store;
+pub mod tui;
 pub mod wire;
