@@ -8,4 +8,5 @@ pub mod engine;
 pub mod os;
 pub mod shim;
 pub mod store;
+pub mod tui;
 pub mod wire;

@@ -1,0 +1,20 @@
+//! The console: `Model`, `update`, `view`, all pure, on values that the engine sends.
+
+mod keymap;
+mod model;
+mod msg;
+mod overlays;
+mod screens;
+mod text;
+mod theme;
+mod update;
+mod view;
+mod widgets;
+
+pub use keymap::{Action, Key, Keymap, KeymapError};
+pub use model::{Choices, Model, Options};
+pub use msg::{Effect, Msg};
+pub use text::{clean, clean_line};
+pub use theme::{ColorLevel, Ground, Theme};
+pub use update::update;
+pub use view::view;

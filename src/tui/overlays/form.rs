@@ -1,0 +1,454 @@
+//! The dispatch form: what is to be done, and by whom.
+
+use super::{Outcome, clear};
+use crate::domain::{JobId, JobSpec, Kind, Priority, ProjectId};
+use crate::tui::model::{Choices, Model};
+use crate::tui::text;
+use crate::tui::widgets::{Frame, Input, Pen, center, pane};
+use crate::wire::Snapshot;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::widgets::Widget;
+use ratatui_textarea::{TextArea, WrapMode};
+use std::collections::BTreeMap;
+
+/// The fields, in the order of Tab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Field {
+    Prompt,
+    Backend,
+    Priority,
+    Model,
+    Worker,
+    Skills,
+    Project,
+    Kind,
+    After,
+    Title,
+}
+
+impl Field {
+    const ALL: [Field; 10] = [
+        Field::Prompt,
+        Field::Backend,
+        Field::Priority,
+        Field::Model,
+        Field::Worker,
+        Field::Skills,
+        Field::Project,
+        Field::Kind,
+        Field::After,
+        Field::Title,
+    ];
+
+    fn label(self) -> &'static str {
+        match self {
+            Field::Prompt => "prompt",
+            Field::Backend => "backend",
+            Field::Priority => "priority",
+            Field::Model => "model",
+            Field::Worker => "worker",
+            Field::Skills => "skills",
+            Field::Project => "project",
+            Field::Kind => "kind",
+            Field::After => "after jobs",
+            Field::Title => "title",
+        }
+    }
+
+    /// What an empty field means.
+    fn blank(self) -> &'static str {
+        match self {
+            Field::Model => "routed by kind",
+            Field::Worker => "any that fits",
+            Field::Skills => "none",
+            Field::Project => "none",
+            Field::Kind => "by backend",
+            Field::After => "none",
+            Field::Title => "the prompt's first line",
+            _ => "",
+        }
+    }
+}
+
+/// The form. It is kept as a draft when it is closed.
+pub struct Form {
+    prompt: TextArea<'static>,
+    fields: BTreeMap<Field, Input>,
+    focus: Field,
+    errors: BTreeMap<Field, String>,
+    /// What was typed into the focused field, before a choice replaced it.
+    typed: String,
+    at: Option<usize>,
+    names: Names,
+}
+
+/// What can be chosen.
+#[derive(Default)]
+struct Names {
+    backends: Vec<String>,
+    models: Vec<String>,
+    workers: Vec<String>,
+    skills: Vec<String>,
+    projects: Vec<(ProjectId, String)>,
+}
+
+impl Form {
+    /// An empty form with sensible values.
+    pub fn new(choices: &Choices, snapshot: &Snapshot) -> Form {
+        let mut form = Form {
+            prompt: textarea(""),
+            fields: Field::ALL.iter().map(|f| (*f, Input::default())).collect(),
+            focus: Field::Prompt,
+            errors: BTreeMap::new(),
+            typed: String::new(),
+            at: None,
+            names: Names::default(),
+        };
+        form.refresh(choices, snapshot);
+        let backend = form.names.backends.first().cloned().unwrap_or_default();
+        form.fields.insert(Field::Backend, Input::new(backend));
+        form.fields.insert(Field::Priority, Input::new("P2"));
+        form
+    }
+
+    /// Brings the choices up to date (a draft is opened again later).
+    pub fn refresh(&mut self, choices: &Choices, snapshot: &Snapshot) {
+        let mut backends = choices.backends.clone();
+        for b in &snapshot.backends {
+            if !backends.contains(&b.name) {
+                backends.push(b.name.clone());
+            }
+        }
+        self.names = Names {
+            backends,
+            models: choices.models.clone(),
+            workers: snapshot.workers.iter().map(|w| w.name.clone()).collect(),
+            skills: choices.skills.clone(),
+            projects: choices.projects.clone(),
+        };
+    }
+
+    fn input(&self, field: Field) -> &str {
+        self.fields.get(&field).map_or("", Input::text)
+    }
+
+    /// The prompt's text.
+    pub fn prompt(&self) -> String {
+        self.prompt.lines().join("\n")
+    }
+
+    /// Replaces the prompt (the external editor's text).
+    pub fn set_prompt(&mut self, source: &str) {
+        self.prompt = textarea(&text::clean(source.trim_end_matches('\n')));
+        self.prompt.move_cursor(ratatui_textarea::CursorMove::Bottom);
+        self.prompt.move_cursor(ratatui_textarea::CursorMove::End);
+        self.errors.remove(&Field::Prompt);
+    }
+
+    /// Takes pasted text.
+    pub fn paste(&mut self, pasted: &str) {
+        if self.focus == Field::Prompt {
+            self.prompt.insert_str(text::clean(pasted));
+        } else if let Some(input) = self.fields.get_mut(&self.focus) {
+            input.insert(pasted);
+            self.edited();
+        }
+    }
+
+    /// Takes a key. `Outcome::Run` carries the job.
+    pub fn key(&mut self, key: KeyEvent) -> Outcome {
+        let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Esc => return Outcome::Close,
+            KeyCode::Char('c') if ctrl => return Outcome::Close,
+            KeyCode::Char('s') if ctrl => return self.submit(),
+            KeyCode::Char('o') if ctrl => return Outcome::Editor(self.prompt()),
+            KeyCode::Tab => {
+                self.complete();
+                self.go(1);
+            }
+            KeyCode::BackTab => {
+                self.complete();
+                self.go(Field::ALL.len() - 1);
+            }
+            _ if self.focus == Field::Prompt => {
+                // the widget's own emacs keys would take Ctrl-C and the like; those are gone by now
+                self.prompt.input(key);
+                self.errors.remove(&Field::Prompt);
+            }
+            KeyCode::Enter => {
+                self.complete();
+                return self.submit();
+            }
+            KeyCode::Down => self.choose(1),
+            KeyCode::Up => self.choose(-1),
+            _ => {
+                if self.fields.get_mut(&self.focus).is_some_and(|i| i.key(key)) {
+                    self.edited();
+                }
+            }
+        }
+        Outcome::Stay
+    }
+
+    fn edited(&mut self) {
+        self.typed = self.input(self.focus).to_owned();
+        self.at = None;
+        self.errors.remove(&self.focus);
+    }
+
+    fn go(&mut self, by: usize) {
+        let at = Field::ALL.iter().position(|f| *f == self.focus).unwrap_or(0);
+        self.focus = Field::ALL[(at + by) % Field::ALL.len()];
+        // what stands there already does not narrow the choices
+        self.typed = String::new();
+        self.at = None;
+    }
+
+    /// The choices for the focused field that go with what was typed.
+    pub fn choices(&self) -> Vec<String> {
+        let all: Vec<String> = match self.focus {
+            Field::Backend => self.names.backends.clone(),
+            Field::Priority => (0..=5).filter_map(Priority::new).map(|p| p.to_string()).collect(),
+            Field::Model => self.names.models.clone(),
+            Field::Worker => self.names.workers.clone(),
+            Field::Skills => self.names.skills.clone(),
+            Field::Project => self.names.projects.iter().map(|(_, name)| name.clone()).collect(),
+            Field::Kind => Kind::ALL.iter().map(|k| k.to_string()).collect(),
+            Field::Prompt | Field::After | Field::Title => Vec::new(),
+        };
+        let needle = self.typed.rsplit(',').next().unwrap_or("").trim().to_lowercase();
+        let mut found: Vec<String> = all.into_iter().filter(|c| c.to_lowercase().contains(&needle)).collect();
+        found.sort_by_key(|c| !c.to_lowercase().starts_with(&needle));
+        found
+    }
+
+    fn put(&mut self, choice: &str) {
+        let head = match (self.focus, self.typed.rsplit_once(',')) {
+            (Field::Skills, Some((head, _))) => format!("{head},"),
+            _ => String::new(),
+        };
+        self.fields.insert(self.focus, Input::new(format!("{head}{choice}")));
+        self.errors.remove(&self.focus);
+    }
+
+    fn choose(&mut self, by: isize) {
+        let choices = self.choices();
+        if choices.is_empty() {
+            return;
+        }
+        let current = self.at.or_else(|| choices.iter().position(|c| c == self.input(self.focus)));
+        let at = match current {
+            Some(i) => (i as isize + by).rem_euclid(choices.len() as isize) as usize,
+            None if by > 0 => 0,
+            None => choices.len() - 1,
+        };
+        self.at = Some(at);
+        self.put(&choices[at].clone());
+    }
+
+    /// Typed text becomes the choice that begins with it.
+    fn complete(&mut self) {
+        if self.typed.is_empty() || self.at.is_some() {
+            return;
+        }
+        let needle = self.typed.rsplit(',').next().unwrap_or("").trim().to_lowercase();
+        let choices = self.choices();
+        if needle.is_empty() || choices.iter().any(|c| c.to_lowercase() == needle) {
+            return;
+        }
+        if let Some(first) = choices.into_iter().find(|c| c.to_lowercase().starts_with(&needle)) {
+            self.put(&first);
+        }
+    }
+
+    fn submit(&mut self) -> Outcome {
+        match self.spec() {
+            Ok(spec) => Outcome::Run(super::Run::Send {
+                commands: vec![crate::domain::Command::AddJob { spec: Box::new(spec) }],
+                label: "dispatch".to_owned(),
+            }),
+            Err(errors) => {
+                if let Some((field, _)) = errors.iter().next() {
+                    self.focus = *field;
+                    self.typed.clear();
+                    self.at = None;
+                }
+                self.errors = errors;
+                Outcome::Stay
+            }
+        }
+    }
+
+    /// The job that the form describes.
+    ///
+    /// # Errors
+    /// What is wrong, by field.
+    pub fn spec(&self) -> Result<JobSpec, BTreeMap<Field, String>> {
+        let mut errors = BTreeMap::new();
+        let prompt = self.prompt();
+        if prompt.trim().is_empty() {
+            errors.insert(Field::Prompt, "say what the agent is to do".to_owned());
+        }
+        let value = |field| Some(self.input(field).trim().to_owned()).filter(|v: &String| !v.is_empty());
+        let backend = value(Field::Backend).unwrap_or_default();
+        if backend.is_empty() {
+            errors.insert(Field::Backend, "choose who does it".to_owned());
+        } else if !self.names.backends.is_empty() && !self.names.backends.contains(&backend) {
+            errors.insert(Field::Backend, format!("no backend is called {backend}"));
+        }
+        let title = value(Field::Title).unwrap_or_else(|| {
+            let first = prompt.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("");
+            text::fit(&text::clean_line(first.trim_start_matches(['#', ' '])), 80).into_owned()
+        });
+        let mut spec = JobSpec::new(title, backend, prompt.clone());
+        match value(Field::Priority).map(|p| p.parse::<Priority>()) {
+            Some(Ok(p)) => spec.priority = p,
+            Some(Err(_)) => _ = errors.insert(Field::Priority, "P0 (urgent) to P5 (whenever)".to_owned()),
+            None => {}
+        }
+        match value(Field::Kind).map(|k| k.parse::<Kind>()) {
+            Some(Ok(k)) => spec.kind = k,
+            Some(Err(_)) => _ = errors.insert(Field::Kind, "no such kind".to_owned()),
+            None => {}
+        }
+        spec.model = value(Field::Model);
+        spec.worker = value(Field::Worker);
+        if let Some(w) = spec.worker.as_ref().filter(|w| !self.names.workers.contains(w)) {
+            errors.insert(Field::Worker, format!("no worker is called {w}"));
+        }
+        if let Some(p) = value(Field::Project) {
+            let found = self.names.projects.iter().find(|(id, name)| *name == p || id.to_string() == p.trim_start_matches('#'));
+            match found {
+                Some((id, _)) => spec.project_id = Some(*id),
+                None => _ = errors.insert(Field::Project, format!("no project is called {p}")),
+            }
+        }
+        let list = |v: Option<String>| -> Vec<String> {
+            v.unwrap_or_default().split([',', ' ']).map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect()
+        };
+        spec.skills = list(value(Field::Skills));
+        if let Some(s) = spec.skills.iter().find(|s| !self.names.skills.is_empty() && !self.names.skills.contains(s)) {
+            errors.insert(Field::Skills, format!("no skill is called {s}"));
+        }
+        for id in list(value(Field::After)) {
+            match id.parse::<JobId>() {
+                Ok(id) => spec.depends_on.push(id),
+                Err(_) => _ = errors.insert(Field::After, format!("`{id}` is no job id: write 12, 14")),
+            }
+        }
+        if errors.is_empty() { Ok(spec) } else { Err(errors) }
+    }
+
+    /// Draws the form.
+    pub fn draw(&self, model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
+        let t = model.theme();
+        let rows = Field::ALL.len() as u16 - 1;
+        let outer = center(area, 92, (area.height.saturating_sub(2)).clamp(rows + 8, 28));
+        clear(outer, buf, t.field);
+        let frame = Frame {
+            title: "Dispatch a job",
+            facts: vec![
+                ("ctrl-s dispatches".to_owned(), t.accent),
+                ("ctrl-o editor".to_owned(), t.dim),
+                ("esc keeps the draft".to_owned(), t.dim),
+            ],
+            foot: String::new(),
+            focused: true,
+        };
+        let inner = pane(outer, buf, &frame, t);
+        let inset = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+        let prompt_rows = inner.height.saturating_sub(rows + 2).max(2);
+        self.label(Field::Prompt, Pen::new(buf, inset, 0), model);
+        let text_area = Rect { y: inset.y + 1, height: prompt_rows.min(inset.height.saturating_sub(1)), ..inset }.intersection(buf.area);
+        if text_area.area() > 0 {
+            self.draw_prompt(text_area, buf, t.text);
+        }
+        let at = 1 + prompt_rows;
+        Pen::new(buf, inset, at).put(&"─".repeat(usize::from(inset.width)), t.border);
+        let mut cursor = None;
+        let value_width = if inset.width >= 70 { 32 } else { inset.width.saturating_sub(13) };
+        for (i, field) in Field::ALL.iter().skip(1).enumerate() {
+            let row = at + 1 + i as u16;
+            let mut pen = Pen::new(buf, inset, row);
+            let focused = *field == self.focus;
+            pen.put(if focused { "▌" } else { " " }, t.accent).cell(field.label(), 11, if focused { t.accent } else { t.dim }).gap(1);
+            let input = &self.fields[field];
+            if input.text().is_empty() && !focused {
+                pen.cell(field.blank(), value_width, t.dim.add_modifier(Modifier::ITALIC));
+            } else {
+                let style = if focused { t.text.add_modifier(Modifier::UNDERLINED) } else { t.text };
+                let x = input.draw(&mut pen, value_width, style);
+                if focused && row < inset.height {
+                    cursor = Some(Position { x, y: inset.y + row });
+                }
+            }
+            if let Some(error) = self.errors.get(field) {
+                pen.gap(1).put("✗ ", t.fail).put(error, t.fail);
+            }
+        }
+        if inset.width >= 70 && self.focus != Field::Prompt && self.errors.is_empty() {
+            self.draw_choices(
+                model,
+                Rect {
+                    x: inset.x + 47,
+                    y: inset.y + at + 1,
+                    width: inset.width - 47,
+                    height: rows.min(inset.height.saturating_sub(at + 1)),
+                },
+                buf,
+            );
+        }
+        cursor
+    }
+
+    fn label(&self, field: Field, mut pen: Pen<'_>, model: &Model) {
+        let t = model.theme();
+        let focused = self.focus == field;
+        pen.put(if focused { "▌" } else { " " }, t.accent).put(field.label(), if focused { t.accent } else { t.dim });
+        if let Some(error) = self.errors.get(&field) {
+            pen.gap(2).put("✗ ", t.fail).put(error, t.fail);
+        } else if focused {
+            pen.gap(2).put("enter breaks the line, tab goes on", t.dim);
+        }
+    }
+
+    fn draw_prompt(&self, area: Rect, buf: &mut Buffer, style: Style) {
+        if self.focus == Field::Prompt {
+            (&self.prompt).render(area, buf);
+        } else {
+            let mut still = self.prompt.clone();
+            still.set_cursor_style(style);
+            (&still).render(area, buf);
+        }
+    }
+
+    fn draw_choices(&self, model: &Model, area: Rect, buf: &mut Buffer) {
+        let t = model.theme();
+        let choices = self.choices();
+        let current = self.input(self.focus).rsplit(',').next().unwrap_or("").trim().to_owned();
+        let rows = usize::from(area.height);
+        let at = choices.iter().position(|c| *c == current);
+        let top = at.map_or(0, |i| (i + 1).saturating_sub(rows));
+        for (row, choice) in choices.iter().skip(top).take(rows).enumerate() {
+            let chosen = at == Some(row + top);
+            let mut pen = Pen::new(buf, area, row as u16);
+            pen.put(if chosen { "● " } else { "○ " }, if chosen { t.accent } else { t.dim });
+            pen.put(choice, if chosen { t.title } else { t.dim });
+            if row + 1 == rows && choices.len() > top + rows {
+                pen.put(&format!("  … {} more", choices.len() - top - rows), t.dim);
+            }
+        }
+    }
+}
+
+fn textarea(content: &str) -> TextArea<'static> {
+    let mut area = TextArea::new(content.split('\n').map(str::to_owned).collect());
+    area.set_wrap_mode(WrapMode::WordOrGlyph);
+    area.set_cursor_line_style(Style::new());
+    area.set_max_histories(100);
+    area
+}

@@ -1,0 +1,271 @@
+//! A job's facts, why it waits, what it depends on, its attempts and events, as a page of lines.
+
+use crate::domain::{Attempt, JobState, Timestamp, Verdict};
+use crate::tui::screens::{logs, look};
+use crate::tui::text;
+use crate::tui::theme::Theme;
+use crate::tui::widgets::{DocLine, Jump};
+use crate::wire::{JobDetail, JobRow, LiveAttempt, Snapshot};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+/// What the page is made for.
+pub struct Page<'a> {
+    pub width: usize,
+    pub now: Timestamp,
+    pub utc_offset: i32,
+    pub theme: &'a Theme,
+    pub snapshot: &'a Snapshot,
+}
+
+/// The live state of a job's attempt, with the worker's name.
+pub fn live(snapshot: &Snapshot, job: crate::domain::JobId) -> Option<(&str, &LiveAttempt)> {
+    snapshot.workers.iter().find_map(|w| w.live.as_ref().filter(|l| l.job == job).map(|l| (w.name.as_str(), l)))
+}
+
+/// The whole page.
+pub fn lines(d: &JobDetail, p: &Page<'_>) -> Vec<DocLine> {
+    let t = p.theme;
+    let mut out = Vec::new();
+    out.push(DocLine::of(standing(d, p)));
+    if let Some(note) = d.job.note.as_deref().filter(|n| !n.is_empty()) {
+        out.extend(DocLine::wrapped(note, p.width, t.dim));
+    }
+    facts(d, p, &mut out);
+    if !d.why.is_empty() {
+        heading(&mut out, "Why it does not run", t);
+        for verdict in &d.why {
+            why(verdict, p, &mut out);
+        }
+    }
+    rows(&mut out, "Depends on", &d.dependencies, p);
+    rows(&mut out, "Others wait for it", &d.dependents, p);
+    if !d.attempts.is_empty() {
+        heading(&mut out, "Attempts (enter opens the transcript)", t);
+        for a in d.attempts.iter().rev() {
+            attempt(a, p, &mut out);
+        }
+    }
+    if !d.events.is_empty() {
+        heading(&mut out, "Events", t);
+        for e in d.events.iter().rev() {
+            let (mark, style) = logs::severity(e.severity, t);
+            let line = Line::from(vec![
+                Span::styled(format!("{} ", text::clock(e.at, p.utc_offset, true)), t.dim),
+                Span::styled(format!("{mark} {:<10} ", text::clean_line(&e.what)), style),
+                Span::styled(text::clean_line(&e.text).into_owned(), t.text),
+                Span::styled(format!("  {}", text::clean_line(&e.actor)), t.dim),
+            ]);
+            out.extend(text::wrap(line, p.width, 9).into_iter().map(DocLine::of));
+        }
+    }
+    out
+}
+
+fn heading(out: &mut Vec<DocLine>, words: &'static str, t: &Theme) {
+    out.push(DocLine::default());
+    out.push(DocLine::of(Line::styled(words, t.accent)));
+}
+
+/// `▶ running on claude-2 for 14m05s, attempt 2 of 3`
+fn standing(d: &JobDetail, p: &Page<'_>) -> Line<'static> {
+    let t = p.theme;
+    let job = &d.job;
+    let (mark, style) = look::state(job.state, t);
+    let mut spans = vec![Span::styled(format!("{mark} {}", job.state), style.add_modifier(ratatui::style::Modifier::BOLD))];
+    let mut say = |words: String, style: Style| spans.push(Span::styled(words, style));
+    match job.state {
+        JobState::Running => {
+            if let Some((worker, live)) = live(p.snapshot, job.id) {
+                let time = text::duration(p.now.since(live.started_at).as_millis() as u64);
+                say(format!(" on {} for {time}", text::clean_line(worker)), t.text);
+                if live.kill_requested {
+                    say(" · being ended".to_owned(), t.warn);
+                }
+                if let Some(hang) = live.hang {
+                    say(format!(" · ▲ {}", look::hang_says(hang)), t.warn);
+                }
+            }
+        }
+        JobState::Waiting => {
+            if let Some(reason) = job.wait_reason {
+                say(format!(" · {}", look::wait(reason, 0)), t.text);
+            }
+        }
+        JobState::Queued => {
+            let since = job.queued_at.unwrap_or(job.created_at);
+            say(format!(" for {}", text::duration(p.now.since(since).as_millis() as u64)), t.text);
+        }
+        _ => {
+            if let Some(at) = job.finished_at {
+                say(format!(" at {}", text::moment(at, p.now, p.utc_offset)), t.text);
+            }
+            if let Some(o) = job.outcome {
+                let (word, style) = look::outcome(o, t);
+                say(" · ".to_owned(), t.dim);
+                say(word.to_owned(), style);
+            }
+        }
+    }
+    Line::from(spans)
+}
+
+fn facts(d: &JobDetail, p: &Page<'_>, out: &mut Vec<DocLine>) {
+    let job = &d.job;
+    let spec = &job.spec;
+    let or_dash = |s: Option<String>| s.unwrap_or_else(|| "–".to_owned());
+    let at = |t: Option<Timestamp>| or_dash(t.map(|t| text::moment(t, p.now, p.utc_offset)));
+    let newest = d.attempts.iter().max_by_key(|a| a.number);
+    let live = live(p.snapshot, job.id).map(|(_, l)| l);
+    let spent: u64 = d.attempts.iter().map(|a| a.usage.budgeted(0.0)).sum::<u64>().max(live.map_or(0, |l| l.tokens));
+    let cost: f64 = d.attempts.iter().filter_map(|a| a.cost_usd).sum::<f64>().max(live.map_or(0.0, |l| l.cost_usd));
+    let mut facts: Vec<(&str, String)> = vec![
+        ("priority", format!("{}, {} lane", spec.priority, spec.priority.lane().name())),
+        ("kind", spec.kind.to_string()),
+        ("backend", spec.backend.clone()),
+        ("model", or_dash(newest.and_then(|a| a.model.clone()).or_else(|| spec.model.clone()))),
+        ("worker", or_dash(newest.map(|a| a.worker.clone()).or_else(|| spec.worker.clone()))),
+        (
+            "attempts",
+            format!(
+                "{} of {}{}",
+                job.attempts,
+                spec.max_attempts,
+                if job.losses > 0 { format!(", {} lost", job.losses) } else { String::new() }
+            ),
+        ),
+        ("created", format!("{} by {}", at(Some(job.created_at)), spec.origin)),
+        ("started", at(job.started_at)),
+    ];
+    if let Some(a) = newest {
+        let known = if a.usage_known || live.is_some() { "" } else { " (not told)" };
+        facts.push(("tokens", format!("{}{known}, estimate {}", text::count(spent), text::count(a.estimate))));
+        facts.push(("cost", if cost > 0.0 { text::money(cost) } else { "not told".to_owned() }));
+    }
+    if let Some(id) = spec.project_id {
+        facts.push(("project", id.to_string()));
+    }
+    if !spec.skills.is_empty() {
+        facts.push(("skills", spec.skills.join(", ")));
+    }
+    if let Some(persona) = &spec.persona {
+        facts.push(("persona", persona.clone()));
+    }
+    if let Some(t) = spec.not_before.filter(|t| *t > p.now) {
+        facts.push(("not before", at(Some(t))));
+    }
+    if let Some(timeout) = spec.timeout {
+        facts.push(("time limit", text::duration(timeout.as_millis() as u64)));
+    }
+    if let Some(key) = &spec.dedup_key {
+        facts.push(("dedup key", key.clone()));
+    }
+    if !spec.tags.is_empty() {
+        facts.push(("tags", spec.tags.join(", ")));
+    }
+    if let Some(session) = newest.and_then(|a| a.session.clone()) {
+        facts.push(("session", session));
+    }
+    if let Some(l) = live {
+        facts.push(("last byte", format!("{} ago", text::duration(l.byte_age_ms))));
+        facts.push(("progress", format!("{} ago", text::duration(l.progress_age_ms))));
+        facts.push(("processes", format!("{}, {}", l.processes, text::bytes(l.rss_bytes))));
+        facts.push(("CPU time", text::duration(l.cpu_ms)));
+    }
+    out.push(DocLine::default());
+    columns(&facts, p, out);
+}
+
+/// Facts in one column or two.
+pub fn columns(facts: &[(&str, String)], p: &Page<'_>, out: &mut Vec<DocLine>) {
+    let t = p.theme;
+    let per_row = if p.width >= 64 { 2 } else { 1 };
+    let half = p.width / per_row;
+    for pair in facts.chunks(per_row) {
+        let mut spans = Vec::new();
+        for (name, value) in pair {
+            let value = text::clean_line(value);
+            let value = text::fit(&value, half.saturating_sub(12)).into_owned();
+            let pad = half.saturating_sub(11 + text::width(&value));
+            spans.push(Span::styled(format!("{name:<11}"), t.dim));
+            spans.push(Span::styled(value, t.text));
+            spans.push(Span::raw(" ".repeat(pad)));
+        }
+        out.push(DocLine::of(Line::from(spans)));
+    }
+}
+
+fn why(v: &Verdict, p: &Page<'_>, out: &mut Vec<DocLine>) {
+    let t = p.theme;
+    let (mark, style) = if v.open { ("✓", t.ok) } else { ("✗", t.fail) };
+    let says = if v.open { t.dim } else { t.text };
+    let line = Line::from(vec![
+        Span::styled(format!("{mark} {:<11}", v.gate.as_str()), style),
+        Span::styled(text::clean_line(&v.says).into_owned(), says),
+    ]);
+    out.extend(text::wrap(line, p.width, 13).into_iter().map(DocLine::of));
+    if !v.unblock.is_empty() {
+        let line =
+            Line::from(vec![Span::styled("             → ", t.accent), Span::styled(text::clean_line(&v.unblock).into_owned(), t.accent)]);
+        out.extend(text::wrap(line, p.width, 15).into_iter().map(DocLine::of));
+    }
+}
+
+fn rows(out: &mut Vec<DocLine>, words: &'static str, jobs: &[JobRow], p: &Page<'_>) {
+    if jobs.is_empty() {
+        return;
+    }
+    let t = p.theme;
+    heading(out, words, t);
+    for job in jobs {
+        let (mark, style) = look::state(job.state, t);
+        let line = Line::from(vec![
+            Span::styled(format!("{mark} {:<9} ", job.state), style),
+            Span::styled(format!("{:>6} ", format!("#{}", job.id)), t.dim),
+            Span::styled(text::clean_line(&job.title).into_owned(), t.text),
+        ]);
+        out.push(DocLine { line, jump: Some(Jump::Job(job.id)) });
+    }
+}
+
+/// One attempt in a line, its message in the next.
+pub fn attempt(a: &Attempt, p: &Page<'_>, out: &mut Vec<DocLine>) {
+    let t = p.theme;
+    let jump = Some(Jump::Attempt(a.id));
+    let (mark, word, style) = match a.outcome {
+        None => ("▶", "running", t.accent),
+        Some(o) => {
+            let (word, style) = look::outcome(o, t);
+            (if o == crate::domain::Outcome::Ok { "✓" } else { "✗" }, word, style)
+        }
+    };
+    let end = a.ended_at.unwrap_or(p.now);
+    let mut spans = vec![
+        Span::styled(format!("{:>2} ", a.number), t.dim),
+        Span::styled(format!("{mark} {word:<12} "), style),
+        Span::styled(format!("{:<12} ", text::fit(&text::clean_line(&a.worker), 12)), t.text),
+        Span::styled(
+            format!(
+                "{:>6} {:>6}",
+                text::moment(a.started_at, p.now, p.utc_offset),
+                text::duration(end.since(a.started_at).as_millis() as u64)
+            ),
+            t.text,
+        ),
+    ];
+    let tokens = a.usage.budgeted(0.0);
+    if tokens > 0 {
+        spans.push(Span::styled(format!(" {:>6} tok", text::count(tokens)), t.dim));
+    }
+    if let Some(cost) = a.cost_usd {
+        spans.push(Span::styled(format!(" {:>7}", text::money(cost)), t.dim));
+    }
+    if let Some(code) = a.exit_code.filter(|c| *c != 0) {
+        spans.push(Span::styled(format!(" exit {code}"), t.dim));
+    }
+    out.push(DocLine { line: Line::from(spans), jump });
+    if let Some(message) = a.message.as_deref().filter(|m| !m.is_empty()) {
+        let line = Line::styled(format!("   {}", text::clean_line(message)), t.dim);
+        out.extend(text::wrap(line, p.width, 3).into_iter().map(|line| DocLine { line, jump }));
+    }
+}

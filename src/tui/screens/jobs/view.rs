@@ -1,0 +1,212 @@
+//! The list of jobs, drawn.
+
+use super::{Jobs, TABS};
+use crate::domain::Timestamp;
+use crate::tui::model::Model;
+use crate::tui::screens::look;
+use crate::tui::text;
+use crate::tui::theme::Theme;
+use crate::tui::widgets::{Frame, Pen, empty, pane, position};
+use crate::wire::JobRow;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+/// Rows of the area that are not rows of the list: frame, tabs, column titles.
+pub const AROUND: u16 = 4;
+
+/// Draws the screen.
+pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
+    let t = model.theme();
+    let jobs = &model.jobs;
+    let mut facts = Vec::new();
+    if !jobs.marks.is_empty() {
+        facts.push((format!("{} marked", jobs.marks.len()), t.warn));
+    }
+    if !jobs.filter.is_empty() {
+        facts.push((format!("/{}", jobs.filter), t.accent));
+    }
+    let foot = position(&jobs.cursor.visible(), jobs.rows.len(), jobs.more);
+    let inner = pane(area, buf, &Frame { title: "Jobs", facts, foot, focused: true }, t);
+    tabs(jobs, inner, buf, t);
+    let head = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1).min(1), ..inner };
+    let columns = Columns::of(inner.width);
+    columns.titles(Pen::new(buf, head, 0), t.dim);
+    let body = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
+    if jobs.rows.is_empty() {
+        let filtered = !jobs.filter.is_empty();
+        let new = format!("{} dispatches a job; so does `orc job add` in a shell.", model.options.keymap.key(crate::tui::Action::Dispatch));
+        let lines: [&str; 2] = match (jobs.loaded, filtered, jobs.tab) {
+            (false, ..) => ["Reading jobs …", ""],
+            (true, true, _) => ["No job matches the filter.", "esc clears it."],
+            (true, false, 0) => ["No jobs yet.", &new],
+            (true, false, _) => ["No job is in this state.", "← → shows others."],
+        };
+        empty(body, buf, &lines, t);
+        return;
+    }
+    for (row, index) in jobs.cursor.visible().enumerate() {
+        let Some(job) = jobs.rows.get(index).and_then(|&id| jobs.row(id)) else { continue };
+        let marked = jobs.marks.contains(&job.id);
+        let current = index == jobs.cursor.index;
+        columns.row(
+            job,
+            Pen::new(buf, body, row as u16),
+            &Look { marked, current, now: model.now, utc_offset: model.utc_offset, theme: t },
+        );
+        if current {
+            buf.set_style(Rect { y: body.y + row as u16, height: 1, ..body }.intersection(buf.area), t.selected);
+        }
+    }
+}
+
+fn tabs(jobs: &Jobs, area: Rect, buf: &mut Buffer, t: &Theme) {
+    let mut pen = Pen::new(buf, area, 0);
+    pen.gap(1);
+    let wide = area.width >= 90;
+    for (i, (name, _)) in TABS.iter().enumerate() {
+        let label = match jobs.count(i) {
+            Some(n) if wide || i == jobs.tab => format!(" {name} {} ", text::count(n)),
+            _ => format!(" {name} "),
+        };
+        if pen.left() < text::width(&label) as u16 {
+            break;
+        }
+        pen.put(&label, if i == jobs.tab { t.badge } else { t.dim });
+        pen.gap(u16::from(wide));
+    }
+}
+
+/// How one row is drawn.
+pub struct Look<'a> {
+    pub marked: bool,
+    pub current: bool,
+    pub now: Timestamp,
+    pub utc_offset: i32,
+    pub theme: &'a Theme,
+}
+
+/// Which columns there is room for.
+struct Columns {
+    kind: bool,
+    worker: u16,
+    tries: bool,
+    tokens: bool,
+    cost: bool,
+}
+
+impl Columns {
+    fn of(width: u16) -> Columns {
+        Columns {
+            kind: width >= 110,
+            worker: if width >= 150 {
+                16
+            } else if width >= 96 {
+                12
+            } else {
+                0
+            },
+            tries: width >= 110,
+            tokens: width >= 72,
+            cost: width >= 118,
+        }
+    }
+
+    fn titles(&self, mut pen: Pen<'_>, s: Style) {
+        pen.gap(2).right_cell("id", 7, s).gap(1).cell("state", 11, s).gap(1).cell("pr", 3, s);
+        pen.cell("backend", 9, s);
+        if self.kind {
+            pen.cell("kind", 9, s);
+        }
+        if self.worker > 0 {
+            pen.cell("worker", self.worker, s).gap(1);
+        }
+        if self.tries {
+            pen.cell("try", 4, s);
+        }
+        pen.right_cell("time", 7, s).gap(1);
+        if self.tokens {
+            pen.right_cell("tok", 6, s).gap(1);
+        }
+        if self.cost {
+            pen.right_cell("cost", 7, s).gap(1);
+        }
+        pen.gap(1).put("title", s);
+    }
+
+    fn row(&self, job: &JobRow, mut pen: Pen<'_>, look: &Look<'_>) {
+        let t = look.theme;
+        let (mark, style) = look::state(job.state, t);
+        pen.put(if look.current { "▌" } else { " " }, t.accent);
+        pen.put(if look.marked { "●" } else { " " }, t.warn);
+        pen.right_cell(&format!("#{}", job.id), 7, t.dim).gap(1);
+        pen.cell(&format!("{mark} {}", job.state), 11, style).gap(1);
+        pen.cell(&job.priority.to_string(), 3, look::priority(job.priority, t));
+        pen.cell(&job.backend, 8, t.text).gap(1);
+        if self.kind {
+            pen.cell(job.kind.as_str(), 8, t.dim).gap(1);
+        }
+        if self.worker > 0 {
+            pen.cell(job.worker.as_deref().unwrap_or("–"), self.worker, t.dim).gap(1);
+        }
+        if self.tries {
+            let s = if job.attempts > 0 { t.warn } else { t.dim };
+            pen.cell(&format!("{}/{}", job.attempts, job.max_attempts), 4, s);
+        }
+        pen.right_cell(&look::when(job, look.now, look.utc_offset), 7, t.text).gap(1);
+        if self.tokens {
+            let tokens = if job.tokens == 0 { "–".to_owned() } else { text::count(job.tokens) };
+            pen.right_cell(&tokens, 6, t.dim).gap(1);
+        }
+        if self.cost {
+            let cost = if job.cost_usd > 0.0 { text::money(job.cost_usd) } else { "–".to_owned() };
+            pen.right_cell(&cost, 7, t.dim).gap(1);
+        }
+        pen.gap(1);
+        title(job, &mut pen, look);
+    }
+}
+
+/// The title, and after it what is to be said, each cut fairly.
+fn title(job: &JobRow, pen: &mut Pen<'_>, look: &Look<'_>) {
+    let t = look.theme;
+    let style = if job.state.is_final() { t.dim } else { t.text };
+    let remark = look::remark(job, look.now);
+    if remark.is_empty() {
+        pen.put(&job.title, style);
+        return;
+    }
+    let room = pen.left();
+    let want = text::width(&text::clean_line(&job.title)) as u16;
+    let keep = (text::width(&text::clean_line(&remark)) as u16 + 2).min(room / 2);
+    pen.cell(&job.title, want.min(room - keep), style);
+    pen.gap(2).put(&remark, if job.state.is_final() { look::state(job.state, t).1 } else { t.dim });
+}
+
+/// One job in a narrow list (lanes): the dashboard's rows.
+pub fn draw_row(job: &JobRow, mut pen: Pen<'_>, look: &Look<'_>) {
+    let t = look.theme;
+    pen.put(if look.current { "▌" } else { " " }, t.accent).gap(1);
+    pen.cell(&job.priority.to_string(), 3, look::priority(job.priority, t));
+    pen.right_cell(&format!("#{}", job.id), 6, t.dim).gap(1);
+    if job.open_dependencies > 0 {
+        pen.cell(&format!("⇠{} ", job.open_dependencies), 3, t.warn);
+    } else if job.attempts > 0 {
+        pen.cell(&format!("↻{} ", job.attempts), 3, t.warn);
+    } else {
+        pen.gap(3);
+    }
+    let backend = if pen.left() > 34 { 9 } else { 0 };
+    let room = pen.left().saturating_sub(backend + 8);
+    let remark = look::remark(job, look.now);
+    let want = text::width(&text::clean_line(&job.title)) as u16;
+    if remark.is_empty() || want + 6 > room {
+        pen.cell(&job.title, room, t.text);
+    } else {
+        pen.cell(&job.title, want, t.text).gap(2).cell(&remark, room - want - 2, t.dim);
+    }
+    if backend > 0 {
+        pen.gap(1).cell(&job.backend, backend - 1, t.dim);
+    }
+    pen.right_cell(&look::when(job, look.now, look.utc_offset), 7, t.text);
+}

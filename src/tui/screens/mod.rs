@@ -1,0 +1,9 @@
+//! One folder or file a screen: its state, its keys where they are its own, and how it is drawn.
+
+pub mod dashboard;
+pub mod job;
+pub mod jobs;
+pub mod logs;
+pub mod look;
+pub mod worker_table;
+pub mod workers;

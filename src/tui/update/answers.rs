@@ -1,0 +1,131 @@
+//! Answers from the desk find who asked for them.
+
+use super::commands;
+use crate::domain::{Applied, Command, JobId};
+use crate::tui::model::Model;
+use crate::tui::msg::Effect;
+use crate::tui::overlays::{Confirm, Overlay};
+use crate::wire::{Answer, Query, Severity};
+
+/// Takes an answer in.
+pub fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
+    model.asked.retain(|q| !answers(q, &answer));
+    match answer {
+        Answer::Jobs { filter, page, rows, counts, more } => model.jobs.take(&filter, &page, rows, counts, more),
+        Answer::Job(detail) => {
+            model.jobs.refresh_row(&detail.job);
+            for overlay in &mut model.overlays {
+                if let Overlay::Confirm(confirm) = overlay {
+                    confirm.take(&detail);
+                }
+            }
+            if let Some(open) = model.open.iter_mut().rev().find(|j| j.id == detail.job.id) {
+                open.take(*detail);
+            }
+        }
+        Answer::Transcript { attempt, from, events, more_before, more_after } => {
+            for open in model.open.iter_mut().filter(|j| j.transcript.attempt() == Some(attempt)) {
+                open.transcript.take(from, &events, more_before, more_after);
+            }
+        }
+        Answer::Log { filter, page, lines, more } => {
+            model.dash.log.take(&model.book, &filter, &page, lines.clone(), more);
+            model.logs.take(&model.book, &filter, &page, lines, more);
+        }
+        Answer::Worker(detail) => model.workers.take(detail),
+        Answer::Applied { command, applied } => return applied_(model, &command, applied),
+        Answer::Failed { query, message } => return failed(model, query, message),
+    }
+    Vec::new()
+}
+
+/// True if this answers that.
+fn answers(query: &Query, answer: &Answer) -> bool {
+    match (query, answer) {
+        (q, Answer::Failed { query, .. }) => q == query,
+        (Query::Jobs { filter, page }, Answer::Jobs { filter: f, page: p, .. }) => filter == f && page == p,
+        (Query::Job { job }, Answer::Job(d)) => *job == d.job.id,
+        (Query::Transcript { attempt, from, .. }, Answer::Transcript { attempt: a, from: f, .. }) => attempt == a && from == f,
+        (Query::Log { filter, page }, Answer::Log { filter: f, page: p, .. }) => filter == f && page == p,
+        (Query::Worker { worker }, Answer::Worker(d)) => *worker == d.worker.id,
+        _ => false,
+    }
+}
+
+fn failed(model: &mut Model, query: Query, message: String) -> Vec<Effect> {
+    match query {
+        Query::Command(command) => {
+            commands::finished(model, &command, Err(message));
+            return Vec::new();
+        }
+        Query::Jobs { .. } => model.jobs.give_up(),
+        Query::Log { .. } => {
+            model.dash.log.give_up();
+            model.logs.give_up();
+        }
+        Query::Worker { worker } => model.workers.give_up(worker),
+        Query::Job { job } => {
+            let waits = |o: &Overlay| matches!(o, Overlay::Confirm(c) if c.awaits == Some(job));
+            model.overlays.retain(|o| !waits(o));
+            if let Some(open) = model.open.iter_mut().find(|j| j.id == job) {
+                open.error = Some(message.clone());
+            }
+        }
+        Query::Transcript { attempt, .. } => {
+            for open in model.open.iter_mut().filter(|j| j.transcript.attempt() == Some(attempt)) {
+                open.transcript.failed = Some(message.clone());
+            }
+        }
+    }
+    model.say(Severity::Fail, message);
+    Vec::new()
+}
+
+fn applied_(model: &mut Model, command: &Command, applied: Applied) -> Vec<Effect> {
+    // whatever it was, lists on screen may be old now
+    model.jobs.touch();
+    for open in &mut model.open {
+        open.touch();
+    }
+    match applied {
+        Applied::Done { message, undo } => commands::finished(model, command, Ok((message, undo))),
+        Applied::Added { job, existing } => {
+            let says = if existing { format!("job {job} is open already with the same dedup key") } else { format!("job {job} queued") };
+            commands::finished(model, command, Ok((says, None)));
+        }
+        Applied::Refused { message } => commands::finished(model, command, Err(message)),
+        Applied::Stale { message } => {
+            commands::forget(model, command);
+            return ask_again(model, command.clone(), message);
+        }
+    }
+    Vec::new()
+}
+
+/// What the operator saw no longer held: say what changed, and ask again on what is true now.
+fn ask_again(model: &mut Model, command: Command, message: String) -> Vec<Effect> {
+    let Some(job) = job_of(&command) else {
+        model.say(Severity::Warn, message);
+        return Vec::new();
+    };
+    let verb = commands::verb(&command);
+    model.overlays.push(Overlay::Confirm(Confirm {
+        title: format!("Job {job} has changed"),
+        body: vec![message, format!("Still {verb}?")],
+        verb: verb.to_owned(),
+        commands: vec![command],
+        awaits: Some(job),
+        enrich: None,
+    }));
+    let query = Query::Job { job };
+    model.asked.retain(|q| *q != query);
+    model.asked.push(query.clone());
+    vec![Effect::Ask(query)]
+}
+
+fn job_of(command: &Command) -> Option<JobId> {
+    match command {
+        Command::Kill { job, .. } | Command::Retry { job, .. } | Command::SetPriority { job, .. } => Some(*job),
+        _ => None,
+    }
+}

@@ -1,0 +1,188 @@
+//! What happens to the model: pure, no lock, no await, no SQL, no clock.
+
+mod answers;
+mod commands;
+mod keys;
+
+use super::model::{Model, View};
+use super::msg::{Effect, Msg};
+use super::overlays::Overlay;
+use super::screens::job::overview::Page;
+use super::screens::{dashboard, job, jobs, workers};
+use super::view::body;
+use crate::domain::Timestamp;
+use crate::wire::{EngineMode, Query, Severity, Snapshot};
+use crossterm::event::KeyEventKind;
+use std::sync::Arc;
+
+/// Takes one message in, and says what is to be done.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    let mut effects = match msg {
+        Msg::Tick { now, utc_offset } => {
+            if !tick(model, now, utc_offset) {
+                return Vec::new();
+            }
+            Vec::new()
+        }
+        Msg::Key(key) if key.kind == KeyEventKind::Release => return Vec::new(),
+        Msg::Key(key) => keys::press(model, key),
+        Msg::Paste(pasted) => {
+            keys::paste(model, &pasted);
+            Vec::new()
+        }
+        Msg::Resize(width, height) => {
+            model.size = (width, height);
+            Vec::new()
+        }
+        Msg::Snapshot(snapshot) => take_snapshot(model, snapshot),
+        Msg::Answer(answer) => answers::take(model, answer),
+        Msg::EditorDone(Ok(text)) => {
+            if let Some(Overlay::Form(form)) = model.overlays.last_mut() {
+                form.set_prompt(&text);
+            }
+            Vec::new()
+        }
+        Msg::EditorDone(Err(why)) => {
+            model.say(Severity::Fail, why);
+            Vec::new()
+        }
+        Msg::Say(severity, text) => {
+            model.say(severity, text);
+            Vec::new()
+        }
+    };
+    settle(model);
+    effects.extend(wants(model));
+    model.touch();
+    effects
+}
+
+/// The clock went on; true if that changes what is on the screen.
+fn tick(model: &mut Model, now: Timestamp, utc_offset: i32) -> bool {
+    let step = if model.needs_clock() { 1_000 } else { 60_000 };
+    let before = model.now;
+    let zone = std::mem::replace(&mut model.utc_offset, utc_offset);
+    model.now = now;
+    let gone = model.toast.as_ref().is_some_and(|t| t.until <= now);
+    if gone {
+        model.toast = None;
+    }
+    gone || zone != utc_offset || before.millis().div_euclid(step) != now.millis().div_euclid(step)
+}
+
+fn take_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Effect> {
+    let old = std::mem::replace(&mut model.snapshot, snapshot);
+    let new = model.snapshot.clone();
+    model.now = new.at;
+    let held = !model.dash.log.follow || !model.logs.follow;
+    model.book.take(&new.log, held);
+    model.jobs.take_snapshot(&new);
+    model.workers.take_snapshot(&old, &new);
+    for job in &mut model.open {
+        job.take_snapshot(&new);
+    }
+    let (was, is) = (old.engine.mode, new.engine.mode);
+    if was == EngineMode::Disconnected && is != was {
+        // what was asked of the engine that is gone gets no answer any more
+        model.asked.clear();
+        model.jobs.touch();
+        for job in &mut model.open {
+            job.touch();
+        }
+        model.say(Severity::Info, "connected again");
+    }
+    let urgent = |s: &Snapshot| s.attention.iter().filter(|a| a.severity > Severity::Info).count();
+    if old.engine.mode != EngineMode::Starting && urgent(&new) > urgent(&old) { vec![Effect::Bell] } else { Vec::new() }
+}
+
+/// Brings every place on the screen up to date with rows and room.
+pub(super) fn settle(model: &mut Model) {
+    let area = body(model.size);
+    let snapshot = model.snapshot.clone();
+    let areas = dashboard::areas(area, &snapshot);
+    let inside = |rows: u16, around: u16| usize::from(rows.saturating_sub(around));
+    match model.view {
+        View::Dashboard => {
+            model.dash.sync(&snapshot, &areas);
+            model.dash.log.sync(&model.book, areas.log.map_or(1, dashboard::inside));
+        }
+        View::Jobs => model.jobs.sync(inside(area.height, jobs::AROUND)),
+        View::Workers => {
+            let (list, detail) = workers::areas(area);
+            model.workers.sync(&snapshot, inside(list.height, 3));
+            let row = model.workers.cursor.key().and_then(|id| snapshot.workers.iter().find(|w| w.id == *id));
+            let page = Page {
+                width: inside(detail.width, 4),
+                now: model.now,
+                utc_offset: model.utc_offset,
+                theme: &model.options.theme,
+                snapshot: &snapshot,
+            };
+            model.workers.lay_out(row, &page, inside(detail.height, 2));
+        }
+        View::Logs => model.logs.sync(&model.book, inside(area.height, 2)),
+    }
+    if let Some(open) = model.open.last_mut() {
+        let (overview, reading) = job::reading_area(area);
+        let page = Page { width: 0, now: model.now, utc_offset: model.utc_offset, theme: &model.options.theme, snapshot: &snapshot };
+        open.sync(page, overview, reading);
+    }
+}
+
+/// Asks for what the screen shows and does not have, each thing once.
+fn wants(model: &mut Model) -> Vec<Effect> {
+    if matches!(model.snapshot.engine.mode, EngineMode::Disconnected) {
+        return Vec::new();
+    }
+    let mut effects = Vec::new();
+    if let Some(open) = model.open.last_mut() {
+        if let Some(query) = open.wants() {
+            if ask(&mut model.asked, &query, &mut effects) {
+                open.asked(&query);
+            }
+        }
+    } else {
+        match model.view {
+            View::Dashboard => {
+                if let Some(query) = model.dash.log.wants(&model.book) {
+                    ask(&mut model.asked, &query, &mut effects);
+                }
+            }
+            View::Logs => {
+                if let Some(query) = model.logs.wants(&model.book) {
+                    ask(&mut model.asked, &query, &mut effects);
+                }
+            }
+            View::Jobs => {
+                // one page at a time: what changes meanwhile is asked for when it has come
+                let busy = model.asked.iter().any(|q| matches!(q, Query::Jobs { .. }));
+                if let Some(query) = model.jobs.wants().filter(|_| !busy || !model.jobs.loaded) {
+                    if ask(&mut model.asked, &query, &mut effects) {
+                        model.jobs.asked();
+                    }
+                }
+            }
+            View::Workers => {
+                if let Some(query) = model.workers.wants() {
+                    if ask(&mut model.asked, &query, &mut effects) {
+                        model.workers.asked();
+                    }
+                }
+            }
+        }
+    }
+    effects
+}
+
+/// Asks, unless the same question is still open.
+fn ask(asked: &mut Vec<Query>, query: &Query, effects: &mut Vec<Effect>) -> bool {
+    if asked.contains(query) {
+        return false;
+    }
+    asked.push(query.clone());
+    effects.push(Effect::Ask(query.clone()));
+    true
+}
+
+#[cfg(test)]
+mod tests;
