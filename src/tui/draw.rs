@@ -46,6 +46,11 @@ impl Screen {
         self.stale = true;
     }
 
+    /// What the terminal shows is not known.
+    pub fn is_stale(&self) -> bool {
+        self.stale
+    }
+
     /// The area to draw in.
     pub fn area(&self) -> Rect {
         self.next.area

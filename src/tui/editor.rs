@@ -1,8 +1,14 @@
 //! The operator's own editor, for prompts. The console has left the terminal when it runs.
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{self, Write};
 use std::process::ExitStatus;
+use std::time::Duration;
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+/// How long an editor may take to leave when it is told to.
+const END_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The editor could not be used; the text is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +67,16 @@ impl Editor {
             text.pop();
         }
         Ok(text)
+    }
+
+    /// Ends the editor: it may ask nothing any more, but it may clean up.
+    pub async fn end(&mut self) {
+        if let Some(pid) = self.child.id().and_then(|id| Pid::from_raw(id as i32)) {
+            let _ = kill_process(pid, Signal::TERM);
+            if timeout(END_PATIENCE, self.child.wait()).await.is_err() {
+                let _ = self.child.kill().await;
+            }
+        }
     }
 }
 

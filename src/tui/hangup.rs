@@ -30,11 +30,11 @@ pub enum Link {
 impl Link {
     /// Reads a result of a non-blocking `read` or `write`. No bytes at all is end of file: only a terminal that is gone
     /// says so in raw mode.
-    pub fn of(result: rustix::io::Result<usize>) -> Link {
+    pub fn of(result: io::Result<usize>) -> Link {
         match result {
             Ok(0) => Link::Gone,
             Ok(n) => Link::Moved(n),
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Link::Busy,
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Link::Busy,
             Err(_) => Link::Gone,
         }
     }
@@ -48,10 +48,12 @@ mod tests {
     #[test]
     fn only_waiting_is_not_the_end() {
         assert_eq!(Link::of(Ok(3)), Link::Moved(3));
-        assert_eq!(Link::of(Err(Errno::AGAIN)), Link::Busy);
-        assert_eq!(Link::of(Err(Errno::INTR)), Link::Busy);
-        for gone in [Ok(0), Err(Errno::IO), Err(Errno::BADF), Err(Errno::NODEV)] {
-            assert_eq!(Link::of(gone), Link::Gone, "{gone:?}");
+        for busy in [Errno::AGAIN, Errno::INTR] {
+            assert_eq!(Link::of(Err(busy.into())), Link::Busy, "{busy:?}");
+        }
+        assert_eq!(Link::of(Ok(0)), Link::Gone);
+        for gone in [Errno::IO, Errno::BADF, Errno::NODEV] {
+            assert_eq!(Link::of(Err(gone.into())), Link::Gone, "{gone:?}");
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The console: `Model`, `update`, `view`, all pure, on values that the engine sends; and the terminal that they run on (`run`).
 
+mod aside;
 mod capability;
 mod clipboard;
+mod console;
 mod draw;
 mod editor;
 mod hangup;
@@ -9,6 +11,9 @@ mod input;
 mod keymap;
 mod model;
 mod msg;
+mod run;
+mod signals;
+mod suspend;
 pub mod terminal;
 mod theme;
 mod update;
@@ -18,6 +23,7 @@ pub use capability::Capability;
 pub use keymap::{Action, Key, Keymap, KeymapError};
 pub use model::{Choices, Model, Options};
 pub use msg::{Effect, Msg};
+pub use run::{ConsoleError, Setup, run};
 pub use theme::{ColorLevel, Ground, Theme};
 pub use update::update;
 pub use view::view;

@@ -5,6 +5,7 @@
 //! non-blocking without changing the shell's, so that no read and no write of the console ever blocks: a dead link delays
 //! nothing but the frames that it swallows.
 
+use super::hangup::Link;
 use ratatui::layout::Size;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
@@ -16,6 +17,8 @@ use std::panic::PanicHookInfo;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// Alternate screen, bracketed paste, no cursor, cleared. The mouse stays the terminal's, for selecting text.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?2004h\x1b[?25l\x1b[0m\x1b[2J";
@@ -27,10 +30,15 @@ const LEAVE_PATIENCE: Duration = Duration::from_millis(500);
 /// What a terminal that does not know its size is taken for.
 const UNKNOWN_SIZE: Size = Size { width: 80, height: 24 };
 
+/// No screen is larger; a size beyond it is a mistake that would cost gigabytes.
+const LARGEST: Size = Size { width: 2_000, height: 1_000 };
+
 /// The terminal could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum TerminalError {
-    #[error("standard input and output are not a terminal: `orc tui` needs one; in scripts use `orc job`, `orc log` and the like with `--json`")]
+    #[error(
+        "standard input and output are not a terminal: `orc tui` needs one; in scripts use `orc job`, `orc log` and the like with `--json`"
+    )]
     NotATerminal,
     #[error("the terminal cannot be opened: {0}; is it another user's? log in as this user, or use `ssh -t`")]
     Open(io::Error),
@@ -106,20 +114,23 @@ impl Terminal {
     /// Columns and rows.
     pub fn size(&self) -> Size {
         match tcgetwinsize(&self.tty.fd) {
-            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size { width: size.ws_col, height: size.ws_row },
+            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
+                Size { width: size.ws_col.min(LARGEST.width), height: size.ws_row.min(LARGEST.height) }
+            }
             _ => UNKNOWN_SIZE,
         }
     }
 
-    /// The terminal listens to this process's group. A group in the background must not touch the modes: the kernel
-    /// would stop it.
-    pub fn is_foreground(&self) -> bool {
-        self.tty.is_foreground()
-    }
-
-    /// The descriptor, for waiting on.
-    pub fn descriptor(&self) -> impl AsRawFd + use<> {
-        Descriptor(self.tty.clone())
+    /// The bytes in and out. Call it inside a runtime.
+    ///
+    /// # Errors
+    /// The runtime cannot wait for this descriptor.
+    // The successor of `with_interest` is `unsafe`: its caller promises that the descriptor stays open and the same, which
+    // `Tty` does by owning it behind an `Arc`.
+    #[allow(deprecated)]
+    pub fn line(&self) -> Result<Line, TerminalError> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        AsyncFd::with_interest(self.tty.clone(), both).map(Line).map_err(TerminalError::Open)
     }
 }
 
@@ -129,22 +140,46 @@ impl Drop for Terminal {
     }
 }
 
-impl AsFd for Terminal {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.tty.fd.as_fd()
+/// The terminal as a line of bytes that never blocks.
+#[derive(Debug)]
+pub struct Line(AsyncFd<Arc<Tty>>);
+
+impl Line {
+    /// Waits until there may be something to read, a hang-up included.
+    ///
+    /// # Errors
+    /// The runtime is going away.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.0.readable().await.map(drop)
+    }
+
+    /// Waits until the terminal may take bytes.
+    ///
+    /// # Errors
+    /// The runtime is going away.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.0.writable().await.map(drop)
+    }
+
+    /// Reads what is there.
+    pub fn read(&self, into: &mut [u8]) -> Link {
+        Link::of(self.0.try_io(Interest::READABLE, |tty| Ok(rustix::io::read(&tty.fd, into)?)))
+    }
+
+    /// Writes what it takes.
+    pub fn write(&self, bytes: &[u8]) -> Link {
+        Link::of(self.0.try_io(Interest::WRITABLE, |tty| Ok(rustix::io::write(&tty.fd, bytes)?)))
     }
 }
 
-/// Keeps the terminal open while a reactor waits on it.
-struct Descriptor(Arc<Tty>);
-
-impl AsRawFd for Descriptor {
+impl AsRawFd for Tty {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.fd.as_raw_fd()
+        self.fd.as_raw_fd()
     }
 }
 
 impl Tty {
+    /// The terminal listens to this process's group. The kernel stops a group in the background that touches the modes.
     fn is_foreground(&self) -> bool {
         tcgetpgrp(&self.fd).is_ok_and(|group| group == rustix::process::getpgrp())
     }
