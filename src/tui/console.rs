@@ -13,7 +13,7 @@ use super::msg::{Effect, Msg};
 use super::run::{ConsoleError, Setup};
 use super::signals::{Signal, Signals};
 use super::terminal::{Line, Terminal};
-use super::theme::{Ground, Theme};
+use super::theme::{ColorLevel, Ground, Theme};
 use super::{clipboard, update, view};
 use crate::domain::Timestamp;
 use crate::engine::seat::{EngineError, Seat};
@@ -95,8 +95,9 @@ impl<'a> Console<'a> {
         let size = terminal.size();
         let capability = Capability::detect();
         let ground = setup.ground.or(capability.ground).unwrap_or(Ground::Dark);
+        let colours = if setup.monochrome { ColorLevel::None } else { capability.colours };
         let options = Options {
-            theme: Theme::new(ground, capability.colours, !capability.utf8),
+            theme: Theme::new(ground, colours, !capability.utf8),
             keymap: setup.keymap,
             hosting: seat.hosting(),
             read_only: setup.read_only,
@@ -306,7 +307,7 @@ impl<'a> Console<'a> {
                 Done::Silently
             }
             Effect::Redraw => {
-                self.screen.forget();
+                self.screen.redraw();
                 Done::Silently
             }
         })

@@ -39,7 +39,12 @@ impl Screen {
         self.stale = true;
     }
 
-    /// Something else wrote to the terminal: draw everything again. Bytes that were not sent are void.
+    /// Draw everything again, after what is under way.
+    pub fn redraw(&mut self) {
+        self.stale = true;
+    }
+
+    /// The terminal was somebody else's meanwhile: draw everything again. Bytes that were not sent are void.
     pub fn forget(&mut self) {
         self.out.clear();
         self.sent = 0;

@@ -8,7 +8,9 @@ use super::terminal::{Terminal, TerminalError};
 use super::theme::Ground;
 use crate::engine::seat::{EngineError, Seat};
 use crate::wire::Snapshot;
+use std::fs::OpenOptions;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,6 +22,8 @@ pub struct Setup {
     pub keymap: Keymap,
     /// The ground that the operator set; `None` = as the terminal says, else dark.
     pub ground: Option<Ground>,
+    /// No colour, whatever the terminal can show.
+    pub monochrome: bool,
     /// Names for completion.
     pub choices: Choices,
     /// Look, but send no command.
@@ -28,6 +32,8 @@ pub struct Setup {
     pub clipboard: PathBuf,
     /// A private folder for the external editor's file.
     pub scratch: PathBuf,
+    /// Takes what is printed on standard error while the console has the screen.
+    pub stderr: Option<PathBuf>,
 }
 
 /// Why the console ended without being told to.
@@ -53,7 +59,8 @@ pub enum ConsoleError {
 /// # Errors
 /// No terminal, or the console failed; the terminal is restored in any case.
 pub fn run(mut seat: Seat, setup: Setup) -> Result<ExitCode, ConsoleError> {
-    let mut terminal = Terminal::open()?;
+    let stderr = setup.stderr.as_ref().map(|path| OpenOptions::new().append(true).create(true).mode(0o600).open(path));
+    let mut terminal = Terminal::open(stderr.transpose().map_err(ConsoleError::Start)?)?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(ConsoleError::Start)?;
     let ended = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
@@ -65,7 +72,8 @@ pub fn run(mut seat: Seat, setup: Setup) -> Result<ExitCode, ConsoleError> {
     drop(runtime);
     match ended {
         Ok(Ok((Ending::HungUp, _))) => {
-            terminal.abandon();
+            // Somebody may have sent the signal by hand; on a terminal that is gone this does nothing.
+            terminal.leave();
             detach_stdio().map_err(ConsoleError::Broken)?;
             if seat.hosting() {
                 tracing::info!("the terminal hung up; going on as a headless engine");

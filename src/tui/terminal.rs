@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr, ttyname};
+use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::panic::PanicHookInfo;
@@ -58,25 +59,31 @@ pub struct Terminal {
 struct Tty {
     fd: OwnedFd,
     before: Termios,
+    stderr: Option<Stderr>,
+}
+
+/// Where standard error goes while the console has the screen, and where it went before. Libraries print there, and a
+/// line in the middle of a frame stays until that cell changes.
+#[derive(Debug)]
+struct Stderr {
+    file: OwnedFd,
+    before: OwnedFd,
 }
 
 impl Terminal {
-    /// Opens the terminal behind standard input. Nothing is changed yet.
+    /// Opens the terminal behind standard input. Nothing is changed yet. `stderr` takes standard error while the console has
+    /// the screen.
     ///
     /// # Errors
     /// There is no terminal, or it cannot be opened.
-    pub fn open() -> Result<Terminal, TerminalError> {
+    pub fn open(stderr: Option<File>) -> Result<Terminal, TerminalError> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             return Err(TerminalError::NotATerminal);
         }
         let fd = reopen(io::stdin().as_fd()).map_err(TerminalError::Open)?;
-        Terminal::on(fd)
-    }
-
-    /// The same, on a terminal that is already open and does not block.
-    fn on(fd: OwnedFd) -> Result<Terminal, TerminalError> {
         let before = tcgetattr(&fd).map_err(|e| TerminalError::Mode(e.into()))?;
-        Ok(Terminal { tty: Arc::new(Tty { fd, before }), inside: false })
+        let stderr = stderr.map(Stderr::new).transpose().map_err(TerminalError::Open)?;
+        Ok(Terminal { tty: Arc::new(Tty { fd, before, stderr }), inside: false })
     }
 
     /// Raw mode and the console's screen. From here on a panic of this thread restores the terminal first, and panics of
@@ -90,6 +97,9 @@ impl Terminal {
         install_hook();
         *occupant() = Some(Occupant { thread: thread::current().id(), tty: self.tty.clone() });
         self.inside = true;
+        if let Some(stderr) = &self.tty.stderr {
+            let _ = rustix::stdio::dup2_stderr(&stderr.file);
+        }
         tcsetattr(&self.tty.fd, OptionalActions::Now, &raw).map_err(|e| TerminalError::Mode(e.into()))?;
         self.tty.write_patiently(ENTER, LEAVE_PATIENCE).map_err(TerminalError::Mode)
     }
@@ -103,12 +113,6 @@ impl Terminal {
                 occupant.tty.restore();
             }
         }
-    }
-
-    /// Forgets a terminal that is gone, without touching it.
-    pub fn abandon(mut self) {
-        self.inside = false;
-        occupant().take();
     }
 
     /// Columns and rows.
@@ -186,6 +190,9 @@ impl Tty {
 
     /// Best effort by nature: it runs on the way out, and a terminal that fails here is gone.
     fn restore(&self) {
+        if let Some(stderr) = &self.stderr {
+            let _ = rustix::stdio::dup2_stderr(&stderr.before);
+        }
         if !self.is_foreground() {
             return;
         }
@@ -215,6 +222,12 @@ impl Tty {
             }
         }
         Ok(())
+    }
+}
+
+impl Stderr {
+    fn new(file: File) -> io::Result<Stderr> {
+        Ok(Stderr { file: file.into(), before: rustix::io::fcntl_dupfd_cloexec(io::stderr().as_fd(), 3)? })
     }
 }
 
