@@ -1,19 +1,33 @@
-//! The console: `Model`, `update`, `view`, all pure, on values that the engine sends.
+//! The console: `Model`, `update`, `view`, all pure, on values that the engine sends; and the terminal that they run on (`run`).
 
+mod aside;
+mod capability;
+mod clipboard;
+mod console;
+mod draw;
+mod editor;
+mod hangup;
+mod input;
 mod keymap;
 mod model;
 mod msg;
 mod overlays;
+mod run;
 mod screens;
+mod signals;
+mod suspend;
+pub mod terminal;
 mod text;
 mod theme;
 mod update;
 mod view;
 mod widgets;
 
+pub use capability::Capability;
 pub use keymap::{Action, Key, Keymap, KeymapError};
 pub use model::{Choices, Model, Options};
 pub use msg::{Effect, Msg};
+pub use run::{ConsoleError, Setup, run};
 pub use text::{clean, clean_line};
 pub use theme::{ColorLevel, Ground, Theme};
 pub use update::update;

@@ -1,0 +1,94 @@
+//! The console steps aside: for the shell (Ctrl-Z) and for the external editor.
+
+use super::console::{Console, Done, Ending};
+use super::editor::{Editor, EditorError};
+use super::msg::Msg;
+use super::run::ConsoleError;
+use super::signals::Signal;
+use super::suspend;
+use crate::wire::Severity;
+use rustix::process::Signal as Number;
+
+impl Console<'_> {
+    /// Ctrl-Z. A stopped process is no engine, so the engine goes to a process of its own first.
+    pub(super) async fn suspend(&mut self) -> Result<Done, ConsoleError> {
+        if !suspend::can_stop() {
+            let why = "no shell to go back to: nothing could wake the console again".to_owned();
+            return Ok(Done::Says(Msg::Say(Severity::Warn, why)));
+        }
+        if let Err(error) = self.hand_over() {
+            return Ok(Done::Says(Msg::Say(Severity::Fail, format!("not suspended, the engine would stop too: {error}"))));
+        }
+        self.terminal.leave();
+        if let Some(ending) = self.stopped().await? {
+            return Ok(Done::With(ending));
+        }
+        self.come_back().await
+    }
+
+    /// Stops, and waits for the shell to continue this process. `Some` when it is to end instead.
+    async fn stopped(&mut self) -> Result<Option<Ending>, ConsoleError> {
+        self.signals.forget_keys();
+        suspend::stop().map_err(ConsoleError::Broken)?;
+        loop {
+            match self.signals.next().await {
+                Signal::Continued => return Ok(None),
+                Signal::HangUp => return Ok(Some(Ending::HungUp)),
+                Signal::Leave(number) => return Ok(Some(Ending::Told(number))),
+                Signal::Stop | Signal::Resized => {}
+            }
+        }
+    }
+
+    /// The operator's editor on `text`.
+    pub(super) async fn edit(&mut self, text: &str) -> Result<Done, ConsoleError> {
+        self.terminal.leave();
+        let outcome = match Editor::start(text, &self.scratch) {
+            Ok(mut editor) => match self.editing(&mut editor).await? {
+                Ok(outcome) => outcome,
+                Err(ending) => {
+                    editor.end().await;
+                    return Ok(Done::With(ending));
+                }
+            },
+            Err(error) => Err(error),
+        };
+        if let Done::With(ending) = self.come_back().await? {
+            return Ok(Done::With(ending));
+        }
+        Ok(Done::Says(Msg::EditorDone(outcome.map_err(|error| error.to_string()))))
+    }
+
+    /// Waits for the editor; the inner error is an end of the console. The editor's keys reach this process as well: an
+    /// interrupt is the editor's, and when it stops, so does this process, or the shell would wait for it.
+    async fn editing(&mut self, editor: &mut Editor) -> Result<Result<Result<String, EditorError>, Ending>, ConsoleError> {
+        loop {
+            let signal = tokio::select! {
+                biased;
+                signal = self.signals.next() => signal,
+                text = editor.finish() => return Ok(Ok(text)),
+            };
+            match signal {
+                Signal::HangUp => return Ok(Err(Ending::HungUp)),
+                Signal::Leave(number) if number == Number::TERM.as_raw() => return Ok(Err(Ending::Told(number))),
+                Signal::Stop if suspend::can_stop() => {
+                    if let Err(error) = self.hand_over() {
+                        tracing::warn!(%error, "stopped with the engine in this process");
+                    }
+                    if let Some(ending) = self.stopped().await? {
+                        return Ok(Err(ending));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes the terminal again, whatever was on it meanwhile.
+    async fn come_back(&mut self) -> Result<Done, ConsoleError> {
+        self.signals.forget_keys();
+        self.terminal.enter()?;
+        self.screen.forget();
+        Ok(self.measure().await?.map_or(Done::Silently, Done::With))
+    }
+}
