@@ -2,11 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod os;
 pub mod shim;
 pub mod store;
+pub mod telemetry;
 pub mod tui;
 pub mod wire;

@@ -190,6 +190,16 @@ impl Workspace {
         self.root.join("run/log")
     }
 
+    /// True for the throw-away workspace of `orc tui --demo`, which holds a file of this name.
+    pub fn is_demo(&self) -> bool {
+        self.demo_mark().exists()
+    }
+
+    /// The file that makes a workspace a demo.
+    pub fn demo_mark(&self) -> PathBuf {
+        self.root.join("run/demo")
+    }
+
     /// The raw log of each day.
     pub fn episodic_dir(&self) -> PathBuf {
         self.root.join("memory/episodic")

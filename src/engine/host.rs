@@ -73,7 +73,7 @@ impl Host {
     ///
     /// # Errors
     /// Another engine holds the workspace; the database, the socket or the backends cannot be used.
-    pub fn start(workspace: Workspace, settings: Arc<Settings>, demo: bool, publish: watch::Sender<Arc<Snapshot>>) -> Result<Host, HostError> {
+    pub fn start(workspace: Workspace, settings: Arc<Settings>, publish: watch::Sender<Arc<Snapshot>>) -> Result<Host, HostError> {
         prepare(&workspace)?;
         let lock = Lock::acquire(&workspace.lock_file()).map_err(|e| match e {
             OsError::Held { pid, .. } => HostError::Held { pid },
@@ -85,6 +85,7 @@ impl Host {
         for problem in problems {
             tracing::warn!("{problem}");
         }
+        let demo = workspace.is_demo();
         let (inputs, inbox) = mpsc::channel(1024);
         let over = Arc::new(Over::default());
         let engine = Engine { workspace, settings, backends, demo, publish, store, lock, inputs: inputs.clone(), inbox };

@@ -25,8 +25,6 @@ const RECONNECT: Duration = Duration::from_millis(250);
 pub struct SeatOptions {
     /// The program `orc`, for a headless engine.
     pub program: PathBuf,
-    /// The workspace is the throw-away demo.
-    pub demo: bool,
 }
 
 /// A console's seat.
@@ -51,7 +49,7 @@ impl Seat {
         let socket = workspace.socket();
         let desk = Desk::start(workspace.clone(), settings.clone(), answer, Arc::new(move || super::wake(&socket)))?;
         let host = Arc::new(Mutex::new(None));
-        let thread = Follow { workspace: workspace.clone(), settings, options: options.clone(), host: host.clone(), publish };
+        let thread = Follow { workspace: workspace.clone(), settings, host: host.clone(), publish };
         std::thread::Builder::new().name("seat".into()).spawn(move || thread.run())?;
         Ok(Seat { workspace, options, host, desk, snapshots, answers: Some(answers) })
     }
@@ -110,16 +108,25 @@ impl Seat {
     }
 
     /// Ends the engine of this process; running jobs go on, nothing new starts.
-    pub fn end_engine(&self) {
+    ///
+    /// # Errors
+    /// None today; the console treats it like a hand-over.
+    pub fn end_engine(&self) -> Result<(), HostError> {
         if let Some(host) = self.take() {
             host.stop("ended by the operator");
         }
+        Ok(())
     }
 
-    /// After the terminal is gone: goes on as the engine until it is told to stop. Returns at once when there is none here.
-    pub fn become_headless(self) {
-        let Some(host) = self.take() else { return };
-        host.wait();
+    /// After the terminal is gone: goes on as the engine until it is told to stop. Returns at once where there is no engine here.
+    ///
+    /// # Errors
+    /// The engine broke.
+    pub fn become_headless(self) -> Result<std::process::ExitCode, HostError> {
+        if let Some(host) = self.take() {
+            host.wait();
+        }
+        Ok(std::process::ExitCode::SUCCESS)
     }
 
     fn take(&self) -> Option<Host> {
@@ -131,14 +138,13 @@ impl Seat {
 struct Follow {
     workspace: Workspace,
     settings: Arc<Settings>,
-    options: SeatOptions,
     host: Arc<Mutex<Option<Host>>>,
     publish: watch::Sender<Arc<Snapshot>>,
 }
 
 impl Follow {
     fn run(self) {
-        match Host::start(self.workspace.clone(), self.settings.clone(), self.options.demo, self.publish.clone()) {
+        match Host::start(self.workspace.clone(), self.settings.clone(), self.publish.clone()) {
             Ok(host) => {
                 let over = host.over();
                 if let Ok(mut slot) = self.host.lock() {

@@ -43,11 +43,6 @@ pub fn disk_free(path: &Path) -> Result<u64, OsError> {
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
-/// The host's name, as `uname -n` says it.
-pub fn name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

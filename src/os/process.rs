@@ -85,12 +85,6 @@ pub struct Handle {
     fd: OwnedFd,
 }
 
-impl std::os::fd::AsRawFd for Handle {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.fd.as_raw_fd()
-    }
-}
-
 impl Handle {
     /// Takes hold of the process that started at `start_time`; `None` when it is gone or the number is another's.
     pub fn open(pid: i32, start_time: u64) -> Option<Handle> {
@@ -127,11 +121,18 @@ impl Handle {
 /// True where this process runs as root.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
 impl AsRawFd for Handle {
     /// Readable once the process has ended, for a reactor to wait on.
     fn as_raw_fd(&self) -> RawFd {
         self.fd.as_raw_fd()
     }
+}
+
+/// Leaves the session and terminal of whoever started this process; false where it leads a group already.
+pub fn leave_session() -> bool {
+    rustix::process::setsid().is_ok()
 }
 
 /// Signals a whole process group; false when it has no process left.

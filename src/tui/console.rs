@@ -16,7 +16,7 @@ use super::terminal::{Line, Terminal};
 use super::theme::{ColorLevel, Ground, Theme};
 use super::{clipboard, update, view};
 use crate::domain::Timestamp;
-use crate::engine::seat::{EngineError, Seat};
+use crate::engine::{HostError, Seat};
 use crate::wire::{Answer, Severity, Snapshot};
 use std::future::pending;
 use std::io;
@@ -314,7 +314,7 @@ impl<'a> Console<'a> {
     }
 
     /// The engine goes to a process of its own, if it is in this one. That takes a moment, so the screen says it first.
-    pub(super) fn hand_over(&mut self) -> Result<(), EngineError> {
+    pub(super) fn hand_over(&mut self) -> Result<(), HostError> {
         if self.seat.hosting() {
             update(&mut self.model, Msg::Say(Severity::Info, "handing the engine over to a process of its own …".to_owned()));
             self.next_frame = Instant::now();
@@ -377,7 +377,7 @@ pub enum Done {
 }
 
 impl Done {
-    fn failed(error: &EngineError) -> Done {
+    fn failed(error: &HostError) -> Done {
         Done::Says(Msg::Say(Severity::Fail, error.to_string()))
     }
 }

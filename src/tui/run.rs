@@ -6,7 +6,7 @@ use super::keymap::Keymap;
 use super::model::Choices;
 use super::terminal::{Terminal, TerminalError};
 use super::theme::Ground;
-use crate::engine::seat::{EngineError, Seat};
+use crate::engine::{HostError, Seat};
 use crate::wire::Snapshot;
 use std::fs::OpenOptions;
 use std::io;
@@ -46,7 +46,7 @@ pub enum ConsoleError {
     #[error("the console cannot go on: {0}")]
     Broken(#[source] io::Error),
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(#[from] HostError),
     #[error("the console failed (the message is above); jobs go on, {engine}; `orc tui` opens a new console")]
     Panicked { engine: String },
 }
