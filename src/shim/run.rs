@@ -33,7 +33,8 @@ const AGAIN: Duration = Duration::from_secs(5);
 pub fn main(dir: &Path) -> ExitCode {
     let run = || -> Result<(), ShimError> {
         let prepared = prepare(dir)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+        // Output that never pauses must not keep orders waiting: sockets and signals are looked at often.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().event_interval(7).build();
         runtime.map_err(ShimError::start("start the runtime"))?.block_on(attempt(prepared))
     };
     match run() {
@@ -178,6 +179,10 @@ impl Run<'_> {
         let (mut fed, mut out_open, mut err_open, mut linked) = (false, true, true, true);
         let (mut out, mut err) = (vec![0; CHUNK], vec![0; CHUNK / 4]);
         let status = loop {
+            // Output that never pauses keeps the runtime from its timers, so the clock is read here as well.
+            if self.next_due().is_some_and(|due| due <= Instant::now()) {
+                self.on_time();
+            }
             let due = self.next_due();
             tokio::select! {
                 status = pipes.child.wait() => break status?,
@@ -211,11 +216,12 @@ impl Run<'_> {
     }
 
     fn next_due(&self) -> Option<Instant> {
-        self.clocks.next_due(Instant::now()).into_iter().chain(self.ending.as_ref().map(|ending| ending.kill_at)).min()
+        self.clocks.next_due().into_iter().chain(self.ending.as_ref().map(|ending| ending.kill_at)).min()
     }
 
     fn on_time(&mut self) {
         let now = Instant::now();
+        self.clocks.look(now);
         if let Some(ending) = &mut self.ending
             && ending.kill_at <= now
         {

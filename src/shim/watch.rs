@@ -49,6 +49,8 @@ pub struct Clocks {
     last_byte: Option<Instant>,
     last_progress: Instant,
     result: Option<Instant>,
+    /// When the clocks were last looked at: what was due by then is no longer due.
+    looked: Instant,
     /// The verdict that holds.
     pub hang: Option<Hang>,
     load: Load,
@@ -67,6 +69,7 @@ impl Clocks {
             last_byte: None,
             last_progress: now,
             result: None,
+            looked: now,
             hang: None,
             load: Load::default(),
             sampled: now,
@@ -94,18 +97,22 @@ impl Clocks {
         self.limits.timeout_ms > 0 && now.duration_since(self.started) >= Duration::from_millis(self.limits.timeout_ms)
     }
 
-    /// When something is due at the latest: a heartbeat, a verdict, the timeout.
-    pub fn next_due(&self, now: Instant) -> Option<Instant> {
+    /// When the next look is due: a heartbeat, a verdict, the timeout. In the past, if that look has been missed.
+    pub fn next_due(&self) -> Option<Instant> {
         let at = |from: Instant, ms: u64| (ms > 0).then(|| from + Duration::from_millis(ms));
         let stall = self.limits.stall_after_ms;
-        // What has been passed already changes with what happens, not with time.
-        let ahead = |at: &Instant| *at > now;
         let timeout = at(self.started, self.limits.timeout_ms);
         let verdicts = match self.result {
             Some(result) => [at(result, self.limits.exit_grace_ms), None],
             None => [at(self.last_byte.unwrap_or(self.started), stall), at(self.last_progress, stall)],
         };
-        verdicts.into_iter().flatten().filter(ahead).chain(timeout.filter(ahead)).chain(self.next_beat).min()
+        let looks = verdicts.into_iter().chain([timeout]).flatten().filter(|at| *at > self.looked);
+        looks.chain(self.next_beat).min()
+    }
+
+    /// Notes that everything which is due by now is being looked at.
+    pub fn look(&mut self, now: Instant) {
+        self.looked = now;
     }
 
     /// True when a heartbeat is due.
@@ -220,10 +227,10 @@ mod tests {
         let start = Instant::now();
         let ms = Duration::from_millis;
         let mut clocks = Clocks::start(limits(), start);
-        assert_eq!(clocks.next_due(start), Some(start + ms(1000)));
+        assert_eq!(clocks.next_due(), Some(start + ms(1000)));
         clocks.byte(start + ms(800));
         clocks.progress(start + ms(700));
-        assert_eq!(clocks.next_due(start + ms(800)), Some(start + ms(1700)));
+        assert_eq!(clocks.next_due(), Some(start + ms(1700)), "until somebody looks, however late it is");
         assert_eq!(clocks.judge(start + ms(1699)), None);
         assert_eq!(clocks.judge(start + ms(1700)), Some(Some(Hang::NoProgress)));
         assert_eq!(clocks.judge(start + ms(1750)), None, "it holds on");
@@ -231,8 +238,11 @@ mod tests {
         assert_eq!(clocks.judge(start + ms(1760)), Some(None), "it moves");
         clocks.result(start + ms(1770));
         clocks.result(start + ms(2200));
-        assert_eq!(clocks.next_due(start + ms(2200)), Some(start + ms(2270)), "the first result counts");
+        clocks.look(start + ms(2200));
+        assert_eq!(clocks.next_due(), Some(start + ms(2270)), "the first result counts");
         assert_eq!(clocks.judge(start + ms(2270)), Some(Some(Hang::NoExit)));
+        clocks.look(start + ms(2270));
+        assert_eq!(clocks.next_due(), Some(start + ms(3000)), "the heartbeat");
         assert!(!clocks.timed_out(start + ms(9999)) && clocks.timed_out(start + ms(10_000)));
         assert!(clocks.beat_due(start + ms(3000)));
     }
