@@ -103,6 +103,7 @@ pub fn limit(kind: LimitKind) -> &'static str {
         LimitKind::Window => "quota used up",
         LimitKind::Auth => "login refused",
         LimitKind::Overload => "overloaded",
+        LimitKind::Operator => "held by you",
     }
 }
 
