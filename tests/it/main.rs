@@ -1,3 +1,5 @@
 mod cli;
 mod shim;
 mod terminal;
+
+mod console;

@@ -60,6 +60,6 @@ mod tests {
         fold(&mut buf);
         let text: String = buf.content.iter().map(|c| c.symbol()).collect();
         assert!(text.is_ascii(), "{text}");
-        assert!(text.starts_with("+- + ? ? ?~"), "{text}");
+        assert!(text.starts_with("+- + ? ?  ?~"), "{text}");
     }
 }

@@ -306,6 +306,6 @@ mod tests {
         let result = ("x\n".repeat(10_000), false);
         let lines = tool("Read", "{}", Some(&result), 50, true, &Theme::default());
         assert!(lines.len() < MAX_LINES + 10);
-        assert!(lines.last().unwrap().to_string().contains("9,600 more lines"));
+        assert!(lines.last().unwrap().to_string().contains("9,600 lines more"));
     }
 }

@@ -304,5 +304,3 @@ fn haystack(row: &JobRow) -> String {
         .into_owned()
 }
 
-#[cfg(test)]
-mod tests;

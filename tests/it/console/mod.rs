@@ -1,0 +1,7 @@
+//! The console's pure core: keys and values in, effects and buffers out.
+
+mod desk;
+mod keys;
+mod robust;
+mod screens;
+mod world;

@@ -1,0 +1,88 @@
+//! Whole screens, as an operator sees them.
+
+use super::desk::{Console, options};
+use super::world;
+use insta::assert_snapshot;
+use orc::tui::{ColorLevel, Ground, Theme};
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+
+#[test]
+fn the_dashboard_at_three_sizes_and_in_three_moods() {
+    for size in SIZES {
+        for (mood, snapshot) in [("empty", world::empty()), ("busy", world::busy()), ("trouble", world::trouble())] {
+            let mut c = Console::new(size, snapshot);
+            assert_snapshot!(format!("dashboard_{mood}_{}x{}", size.0, size.1), c.screen());
+        }
+    }
+}
+
+#[test]
+fn other_screens() {
+    let scenes: &[(&str, &str)] = &[
+        ("jobs", "2"),
+        ("jobs_marked_and_filtered", "2 j space space / 'bill'"),
+        ("jobs_failed", "2 left"),
+        ("workers", "3 j"),
+        ("logs", "6 k k k"),
+        ("job_transcript", "tab tab enter"),
+        ("job_unfolded", "tab tab enter k o G k k k k k k k k k k k k k k k k k k k k o"),
+        ("job_overview", "tab tab enter shift-tab"),
+        ("job_prompt", "tab tab enter tab"),
+        ("job_result", "2 'jjjjjjjjjjjj' enter tab tab tab"),
+        ("job_waiting", "j j j j j j j enter"),
+        ("confirm_kill", "tab tab x"),
+        ("confirm_many", "2 'jj' space space space x"),
+        ("palette", ": 'pri'"),
+        ("form", "n 'Fix the login test' tab down"),
+        ("form_errors", "n ctrl-s"),
+        ("leave", "q"),
+        ("help", "?"),
+        ("filter", "/ 'claude'"),
+    ];
+    for (name, keys) in scenes {
+        for size in [(120, 40), (80, 24)] {
+            let mut c = Console::new(size, world::busy());
+            // the panes of the low screen are one less
+            let keys = if size.0 == 80 { keys.replace("tab tab enter", "tab enter").replace("tab tab x", "tab x") } else { (*keys).to_owned() };
+            c.keys(&keys);
+            assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), c.screen());
+        }
+    }
+}
+
+#[test]
+fn an_opened_job_on_a_wide_screen() {
+    let mut c = Console::new((200, 50), world::busy());
+    c.keys("tab tab enter");
+    assert_snapshot!("job_200x50", c.screen());
+}
+
+#[test]
+fn the_demo_says_so_and_a_lost_engine_too() {
+    let mut demo = world::busy();
+    demo.demo = true;
+    assert_snapshot!("demo_120x40", Console::new((120, 40), demo).screen().lines().take(2).collect::<Vec<_>>().join("\n"));
+    let mut lost = world::busy();
+    lost.engine.mode = orc::wire::EngineMode::Disconnected;
+    assert_snapshot!("lost_80x24", Console::new((80, 24), lost).screen().lines().take(2).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn ascii_is_ascii_and_lines_up() {
+    let mut o = options((120, 40));
+    o.theme = Theme::new(Ground::Dark, ColorLevel::None, true);
+    let mut c = Console::with(o, world::trouble());
+    let screen = c.screen();
+    assert!(screen.is_ascii());
+    assert_snapshot!("ascii_120x40", screen);
+}
+
+#[test]
+fn a_terminal_too_small_says_so_and_recovers() {
+    let mut c = Console::new((30, 6), world::busy());
+    assert!(c.screen().contains("orc needs 40x10"), "{}", c.screen());
+    c.size = (80, 24);
+    c.send(orc::tui::Msg::Resize(80, 24));
+    assert!(c.screen().contains("Lanes"));
+}
