@@ -184,6 +184,8 @@ fn all_open(c: &Capacity, j: &QueuedJob) -> bool {
 }
 
 proptest! {
+    #![proptest_config(crate::domain::cases())]
+
     #[test]
     fn alone_a_job_is_picked_exactly_when_its_gates_are_open(j in any_job(1), c in any_capacity()) {
         prop_assert_eq!(picked([j.clone()], &c).is_some(), all_open(&c, &j));
