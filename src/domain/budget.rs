@@ -255,6 +255,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::domain::cases())]
+
         /// Against the definition: never less than the tokens of the window, and nothing in it that is more than a second too old.
         #[test]
         fn used_is_the_sum_of_the_window(mut spends in prop::collection::vec((0i64..1_500_000, 0u64..1000), 0..60), later in 0i64..400_000) {

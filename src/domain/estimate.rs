@@ -80,6 +80,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::domain::cases())]
+
         #[test]
         fn what_is_learned_stays_within_what_was_seen(samples in prop::collection::vec(0u64..1_000_000, 1..50)) {
             let mut e = Expected::default();

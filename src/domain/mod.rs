@@ -3,6 +3,8 @@
 mod agent;
 mod attempt;
 mod budget;
+#[cfg(test)]
+mod cases;
 mod command;
 mod dispatch;
 mod estimate;
@@ -25,6 +27,8 @@ mod worker;
 pub use agent::{AgentEvent, Hang, Level, Limit, LimitKind};
 pub use attempt::{Attempt, ExitReport, Outcome, ProcessIdentity, Usage};
 pub use budget::{Budget, BudgetLimits};
+#[cfg(test)]
+pub(crate) use cases::cases;
 pub use command::{Applied, Command, Seen};
 pub use dispatch::{BackendCapacity, Capacity, CapacityLimits, Named, pick};
 pub use estimate::{Expected, reservation};

@@ -75,6 +75,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::domain::cases())]
+
         #[test]
         fn never_before_the_reset_and_never_for_ever(
             kind in prop::sample::select(vec![LimitKind::Throttle, LimitKind::Window, LimitKind::Overload]),

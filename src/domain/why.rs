@@ -322,6 +322,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::domain::cases())]
+
         #[test]
         fn a_queued_job_starts_next_exactly_when_all_its_gates_are_open(
             jobs in any_jobs(12), running in 0u32..10, spent in 0u64..400, closed in prop::bool::weighted(0.1),

@@ -184,6 +184,8 @@ fn all_open(c: &Capacity, j: &QueuedJob) -> bool {
 }
 
 proptest! {
+    #![proptest_config(crate::domain::cases())]
+
     #[test]
     fn alone_a_job_is_picked_exactly_when_its_gates_are_open(j in any_job(1), c in any_capacity()) {
         prop_assert_eq!(picked([j.clone()], &c).is_some(), all_open(&c, &j));
@@ -246,7 +248,7 @@ proptest! {
     #[test]
     fn nothing_starves(jobs in any_jobs(12), newcomer in any_job(0), seed in 0u64..1000) {
         let mut c = capacity();
-        c.limits.max_running = 2;
+        c.limits.max_running = 3;
         c.limits.budget.tokens = 300;
         c.named.insert("bob".into(), Named::Free);
         let mut q = queue(jobs.clone());
@@ -269,7 +271,7 @@ proptest! {
             let priority = if newcomer.priority.lane() == Lane::Urgent { Priority::P2 } else { newcomer.priority };
             for _ in 0..(1 + (seed + step) % 2) {
                 id += 1;
-                q.insert(QueuedJob { id: JobId(id), priority, queued_at: now, ready_at: None, estimate: 10, ..newcomer.clone() });
+                q.insert(QueuedJob { id: JobId(id), priority, queued_at: now, ready_at: None, estimate: if seed % 3 == 0 { 90 } else { 10 }, ..newcomer.clone() });
             }
             c.budget.press(&c.limits.budget, q.len(), now);
             while let Some(j) = pick(&q, &c, &BTreeSet::new(), now).cloned() {
