@@ -1,3 +1,6 @@
 mod cli;
+mod config;
+mod prompt;
 mod shim;
 mod terminal;
+mod workspace;
