@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod memory;
 pub mod os;
 pub mod shim;
 pub mod store;

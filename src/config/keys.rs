@@ -97,6 +97,13 @@ pub(super) fn assign(settings: &mut Settings, path: &[&str], raw: &Raw<'_>) -> R
             settings.keys.insert((*action).to_owned(), Field::take(value));
         }
         ["backend", backend, rest @ ..] if !rest.is_empty() => {
+            if let ["env", variable] = rest
+                && ["KEY", "TOKEN", "SECRET", "PASSWORD"].iter().any(|w| variable.to_uppercase().ends_with(w))
+            {
+                let fix =
+                    "Take it out and give it to the engine's own environment (in the systemd unit: EnvironmentFile=), which agents inherit";
+                return Err((format!("`{name}` looks like a secret, and what stands here is written to each attempt's files"), fix.into()));
+            }
             let (shape, set): (&Shape, Box<dyn FnOnce(&mut BackendOverrides, Value)>) = match rest {
                 ["env", variable] => (&Shape::Text, Box::new(|b, v| drop(b.env.insert((*variable).to_owned(), Field::take(v))))),
                 ["models", tier] if Tier::WORDS.contains(tier) => {

@@ -3,11 +3,10 @@
 
 use super::keys::{assign, is_table, keys};
 use super::settings::Settings;
-use super::shape::Raw;
+use super::shape::{Raw, time_text};
 use super::workspace::Workspace;
-use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 /// Who set a key.
@@ -128,7 +127,7 @@ impl Reading {
         }
     }
 
-    fn file(&mut self, path: &std::path::Path, text: &str) {
+    fn file(&mut self, path: &Path, text: &str) {
         let at = |offset: usize| Origin::File {
             path: path.to_path_buf(),
             line: 1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|b| **b == b'\n').count(),
@@ -136,10 +135,15 @@ impl Reading {
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let origin = at(error.span().map_or(0, |s| s.start));
-            let what = format!("not TOML: {}", error.message().lines().next().unwrap_or("it cannot be parsed"));
-            self.problems.push(Problem { origin, what, fix: "A line is `key = value`; texts, times and sizes are in quotes".into() });
+            let message = error.message().lines().next().unwrap_or("it cannot be parsed");
+            let (what, fix) = match message {
+                "duplicate key" => ("it is set twice".to_owned(), "Keep one of the two lines, or one of the two tables"),
+                _ => (format!("not TOML: {message}"), "A line is `key = value`; texts, times and sizes are in quotes"),
+            };
+            self.problems.push(Problem { origin, what, fix: fix.to_owned() });
         }
         self.table(&mut Vec::new(), table.get_ref(), &at);
+        self.problems.sort_by_key(|p| if let Origin::File { line, .. } = p.origin { line } else { 0 });
     }
 
     fn table<'t>(&mut self, prefix: &mut Vec<&'t str>, table: &'t DeTable<'_>, at: &dyn Fn(usize) -> Origin) {
@@ -189,31 +193,31 @@ impl Reading {
     /// What has to hold between settings.
     fn relations(&mut self) {
         let s = &self.settings;
-        let mut found: BTreeMap<&str, (String, &str)> = BTreeMap::new();
-        if s.backpressure_low >= s.backpressure_high {
-            let what = format!("`backpressure_low` ({}) is not below `backpressure_high` ({})", s.backpressure_low, s.backpressure_high);
-            found.insert("backpressure_low", (what, "Lower the one or raise the other: between them nothing flips"));
+        let rules = [
+            (
+                s.backpressure_low < s.backpressure_high,
+                ["backpressure_low", "backpressure_high"],
+                format!("`backpressure_low` ({}) is not below `backpressure_high` ({})", s.backpressure_low, s.backpressure_high),
+                "Lower the one or raise the other: the room between them keeps it from flapping",
+            ),
+            (
+                s.retry_base <= s.retry_max,
+                ["retry_base", "retry_max"],
+                format!("`retry_base` ({}) is longer than `retry_max` ({})", time_text(s.retry_base), time_text(s.retry_max)),
+                "Shorten the one or lengthen the other",
+            ),
+            (
+                s.stall_after > s.heartbeat,
+                ["stall_after", "heartbeat"],
+                format!("`stall_after` ({}) is not longer than `heartbeat` ({})", time_text(s.stall_after), time_text(s.heartbeat)),
+                "Every agent would count as stalled: lengthen the one or shorten the other",
+            ),
+        ];
+        for (holds, keys, what, fix) in rules {
+            if !holds {
+                let origin = keys.into_iter().map(|k| s.origin(k)).find(|o| **o != Origin::Default).cloned().unwrap_or(Origin::Default);
+                self.problems.push(Problem { origin, what, fix: fix.to_owned() });
+            }
         }
-        if s.retry_base > s.retry_max {
-            let what = format!("`retry_base` ({:?}) is longer than `retry_max` ({:?})", s.retry_base, s.retry_max);
-            found.insert("retry_base", (what, "Shorten the one or lengthen the other"));
-        }
-        if s.stall_after <= s.heartbeat {
-            let what = format!("`stall_after` ({:?}) is not longer than `heartbeat` ({:?})", s.stall_after, s.heartbeat);
-            found.insert("stall_after", (what, "Every agent would count as stalled: lengthen the one or shorten the other"));
-        }
-        let partner = |key: &str| match key {
-            "backpressure_low" => "backpressure_high",
-            "retry_base" => "retry_max",
-            _ => "heartbeat",
-        };
-        let problems: Vec<Problem> = found
-            .into_iter()
-            .map(|(key, (what, fix))| {
-                let origin = if *s.origin(key) == Origin::Default { s.origin(partner(key)) } else { s.origin(key) };
-                Problem { origin: origin.clone(), what, fix: fix.to_owned() }
-            })
-            .collect();
-        self.problems.extend(problems);
     }
 }

@@ -35,7 +35,7 @@ pub use estimate::{Expected, reservation};
 pub use ids::{AttemptId, JobId, ProjectId, TaskId, WorkerId};
 pub use job::{Job, JobSpec, JobState, Kind, Lane, NotAPriority, Origin, Priority, WaitReason, default_kind};
 pub use pause::pause;
-pub use prompt::{PartKind, PromptPart, sha256_hex};
+pub use prompt::{PartKind, PromptDocument, PromptPart, blank_comments, sha256_hex, strip_comments};
 pub use queue::{ClaimOrder, Queue, QueuedJob, Rank, rank};
 pub use resolve::{Resolution, SessionLimits, resolve, rotation};
 pub use retry::{Next, RetryPolicy, after, backoff};

@@ -4,10 +4,10 @@ use super::core::{Effect, State};
 use super::launcher::Launch;
 use crate::config::{Backend, RenderInput};
 use crate::domain::{
-    AttemptId, BackendCapacity, ExitReport, Job, JobId, Named, Outcome, QueuedJob, Resolution, Timestamp, Worker, WorkerId, WorkerStatus, pick,
+    AttemptId, BackendCapacity, ExitReport, Job, JobId, Named, Outcome, PromptDocument, QueuedJob, Resolution, Timestamp, Worker, WorkerId, WorkerStatus, pick,
     resolve, rotation, sha256_hex,
 };
-use super::prompt::{PromptDocument, PromptInput, assemble};
+use super::prompt::{PromptInput, assemble};
 use crate::store::{Claim, NewWorker, QueuedRow, StoreError, Tx};
 use crate::wire::{AttemptLimits, AttemptSpec, PROTOCOL};
 use std::collections::BTreeSet;

@@ -1,89 +1,133 @@
-//! What an agent is told: rules, core memory, persona, skills, handover, the job, in this order.
+//! Prompt assembly: the workspace's files and the job, as they are now, made into one document in a fixed order: rules, core
+//! memory, persona, skills, recalled memories, handover, the job. Nothing of the environment goes in, so no secret can.
 
-use crate::config::{SkillError, Workspace, rules, skill};
-use crate::domain::{Job, PartKind, PromptPart};
+use crate::config::{Persona, PersonaError, SkillError, Workspace, rules, skill};
+use crate::domain::{Job, PartKind, PromptDocument, PromptPart};
+use crate::memory::core::{CoreMemory, CoreMemoryError};
+use std::io;
 use std::path::PathBuf;
-
-/// A prompt as it is delivered: a system text and what goes to standard input.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PromptDocument {
-    pub parts: Vec<PromptPart>,
-    pub system: String,
-    pub prompt: String,
-    /// Estimated tokens of all parts.
-    pub tokens: u64,
-}
 
 /// What a prompt is made for.
 #[derive(Clone, Copy, Debug)]
 pub struct PromptInput<'a> {
     pub job: &'a Job,
+    /// The project's title.
     pub project: Option<&'a str>,
     pub persona: Option<&'a str>,
+    /// In the order in which they are injected.
     pub skills: &'a [String],
+    /// What the worker's last session left, for a session that begins.
     pub handover: Option<&'a str>,
-    /// False: the prompt is a script, and goes to the backend as it is.
+    /// False: the prompt is a script, and goes to the backend exactly as it was submitted.
     pub uses_model: bool,
 }
 
-/// Why a prompt cannot be made.
+/// Why a prompt cannot be made. Each names the file and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum PromptError {
-    #[error("cannot read {}: {source}", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
+    #[error("cannot read the operating file {}: {source}. Its rules go into every prompt, so no job starts without it", path.display())]
+    Operating { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Core(#[from] CoreMemoryError),
     #[error(transparent)]
     Skill(#[from] SkillError),
-    #[error("there is no persona `{name}`: it would be {}", path.display())]
-    Persona { name: String, path: PathBuf },
+    #[error(transparent)]
+    Persona(#[from] PersonaError),
 }
 
-/// Makes the document from the workspace's files as they are now.
+/// What every agent is told about the way its job is run. It holds for each backend, so it names no tool of one of them.
+const WORKING_RULES: &str = "\
+## How this job is run
+
+- You run unattended: nobody reads along or answers. Where the task leaves something open, take the most sensible reading, go on, \
+and name the assumption in your result.
+- Your last message is the job's result. It is kept and shown by itself, so it has to stand alone: first what came out, then what \
+it rests on, then what is left open.
+- What you deliver has to be viewable. Short texts belong into the result itself; for a file, name its path and say what is in it.
+- Report what is so. A check that you did not run did not pass, and an unfinished job is called unfinished, with what is missing.
+- Stay within the task. Something else that ought to be done is proposed in the result, or queued with `pm job add`.
+- `$TMPDIR` is yours and goes away with the job, as does every process that you leave running.
+- `pm` is on your PATH and speaks to this workspace: `pm job ls`, `pm job show ID`, `pm job result ID`; \
+`pm job add --title T --type BACKEND --prompt -` queues work and reads its prompt from standard input; `pm --help` has the rest.";
+
+/// Makes the document.
 ///
 /// # Errors
-/// A file cannot be read; a skill or persona that was asked for is not there.
+/// A file that is there cannot be read; a skill or persona that was asked for is missing or broken.
 pub fn assemble(workspace: &Workspace, input: &PromptInput<'_>) -> Result<PromptDocument, PromptError> {
     let job = input.job;
+    let source = format!("job {}", job.id);
     if !input.uses_model {
-        let part = PromptPart::new(PartKind::Job, format!("job {}", job.id), job.spec.prompt.clone());
-        return Ok(PromptDocument { tokens: 0, system: String::new(), prompt: job.spec.prompt.clone(), parts: vec![part] });
+        return Ok(PromptDocument::verbatim(PromptPart::new(PartKind::Job, source, job.spec.prompt.clone())));
     }
     let mut parts = Vec::new();
-    let mut add = |kind, source: String, text: String| {
-        if !text.trim().is_empty() {
-            parts.push(PromptPart::new(kind, source, text));
-        }
+
+    let path = workspace.operating_file();
+    let rules = match std::fs::read_to_string(&path) {
+        Ok(text) => rules::parse(&text).prompt_lines(),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(source) => return Err(PromptError::Operating { path, source }),
     };
-    let file = workspace.operating_file();
-    let rules: Vec<String> = rules(&read(&file)?.unwrap_or_default()).into_iter().map(|r| format!("- {r}")).collect();
-    let heading = |title: &str, text: &str| if text.trim().is_empty() { String::new() } else { format!("# {title}\n\n{}", text.trim()) };
-    add(PartKind::Rules, file.display().to_string(), heading("Critical rules", &rules.join("\n")));
-    let file = workspace.core_memory();
-    add(PartKind::Core, file.display().to_string(), read(&file)?.unwrap_or_default().trim().to_owned());
+    let intro = "Each of these was paid for with an incident. They outrank everything below but the operator's own word.";
+    parts.push(part(PartKind::Rules, path.display(), "Rules of this workspace", &rules, Some(intro)));
+
+    let core = CoreMemory::load(&workspace.core_memory())?;
+    parts.push(part(PartKind::Core, core.path.display(), "What always holds here", &demoted(&core.text), None));
+
     if let Some(name) = input.persona {
-        let path = workspace.persona_file(name);
-        let text = read(&path)?.ok_or_else(|| PromptError::Persona { name: name.to_owned(), path: path.clone() })?;
-        add(PartKind::Persona, path.display().to_string(), text.trim().to_owned());
+        let persona = Persona::find(workspace, name)?;
+        parts.push(part(PartKind::Persona, persona.path.display(), &format!("Who you are: {name}"), &demoted(&persona.text), None));
     }
     for name in input.skills {
         let skill = skill(&workspace.skills_dir(), name)?;
-        add(PartKind::Skill, skill.source, format!("# Skill: {}\n\n{}", skill.name, skill.body));
+        let place = skill.folder().map(|f| format!("Files that this skill names are in {}", f.display()));
+        parts.push(part(PartKind::Skill, skill.origin(), &format!("Skill: {name}"), &demoted(&skill.body), place.as_deref()));
     }
-    add(PartKind::Handover, "the worker's last session".into(), heading("Handover", input.handover.unwrap_or_default()));
-    let system = parts.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join("\n\n");
-    let mut about = format!("Job {}: {}", job.id, job.spec.title);
-    if let Some(project) = input.project {
-        about += &format!("\nProject: {project}");
-    }
-    about += "\nYour last message is the job's result: it has to stand alone. `pm --help` shows what you may ask of the workforce.";
-    let prompt = format!("{}\n\n---\n{about}\n", job.spec.prompt.trim_end());
-    parts.push(PromptPart::new(PartKind::Job, format!("job {}", job.id), prompt.clone()));
-    Ok(PromptDocument { tokens: parts.iter().map(|p| p.tokens).sum(), parts, system, prompt })
+    let before = "You work on in a fresh session. The last one left this:";
+    let handover = input.handover.unwrap_or_default();
+    parts.push(part(PartKind::Handover, "the worker's last session", "Handover", &demoted(handover.trim()), Some(before)));
+    parts.push(PromptPart::new(PartKind::Job, source, job_text(input)));
+    Ok(PromptDocument::new(parts))
 }
 
-fn read(path: &std::path::Path) -> Result<Option<String>, PromptError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(PromptError::Read { path: path.to_owned(), source }),
+/// A part under its heading; empty, and so left out, where there is no text.
+fn part(kind: PartKind, source: impl ToString, title: &str, text: &str, intro: Option<&str>) -> PromptPart {
+    let text = match (text.trim(), intro) {
+        ("", _) => String::new(),
+        (text, Some(intro)) => format!("# {title}\n\n{intro}\n\n{text}\n"),
+        (text, None) => format!("# {title}\n\n{text}\n"),
+    };
+    PromptPart::new(kind, source.to_string(), text)
+}
+
+/// A file's text below our heading: its own title (a first line `# …`) is left out, since ours stands there, and the headings of
+/// its sections stay one level below.
+fn demoted(text: &str) -> String {
+    match text.split_once('\n') {
+        Some((first, rest)) if first.starts_with("# ") => rest.trim_start().to_owned(),
+        None if text.starts_with("# ") => String::new(),
+        _ => text.to_owned(),
     }
+}
+
+fn job_text(input: &PromptInput<'_>) -> String {
+    let job = input.job;
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut text = format!("# Job {}: {}\n\n", job.id, one_line(&job.spec.title));
+    if let Some(project) = input.project {
+        text += &format!("Project: {}\n\n", one_line(project));
+    }
+    text += job.spec.prompt.trim();
+    if job.attempts + job.losses > 0 {
+        let how = match (&job.outcome, &job.note) {
+            (Some(outcome), Some(note)) => format!("{outcome}: {}", one_line(note)),
+            (Some(outcome), None) => outcome.to_string(),
+            (None, _) => "without a report".to_owned(),
+        };
+        text += &format!(
+            "\n\n## This was tried before\n\nThe last attempt ended: {how}\nLook at what it left before you begin, keep what is good, \
+             and do not do twice what must happen once."
+        );
+    }
+    text + "\n\n" + WORKING_RULES + "\n"
 }

@@ -1,5 +1,7 @@
 mod cli;
+mod config;
+mod console;
+mod prompt;
 mod shim;
 mod terminal;
-
-mod console;
+mod workspace;

@@ -1,0 +1,3 @@
+//! What is remembered. Core memory: the lines that every job gets.
+
+pub mod core;
