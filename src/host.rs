@@ -1,7 +1,7 @@
 //! How `orc` hosts an engine or a console.
 
 use orc::cli::{CliError, EngineOptions, Kind, Result, TuiOptions};
-use orc::config::{Settings, Workspace, backends, skills};
+use orc::config::{Settings, Workspace, backends, skill_names};
 use orc::engine::{HostError, Seat, SeatOptions, run_headless};
 use orc::store::Store;
 use orc::telemetry;
@@ -85,7 +85,7 @@ fn choices(workspace: &Workspace, settings: &Settings) -> Choices {
     Choices {
         backends: found.into_keys().collect(),
         models,
-        skills: skills(&workspace.skills_dir()),
+        skills: skill_names(&workspace.skills_dir()),
         projects: projects.into_iter().map(|p| (p.id, p.title)).collect(),
     }
 }

@@ -22,5 +22,5 @@ pub use load::{Layers, Origin, Problem, Problems, load};
 pub use persona::{Persona, PersonaError};
 pub use settings::{BackendOverrides, PerKind, Settings, Tier};
 pub use shape::Shape;
-pub use skill::{BUILTIN_SKILLS, Skill, SkillError, SkillSource, Skills, skill, skills};
+pub use skill::{BUILTIN_SKILLS, Skill, SkillError, SkillSource, Skills, skill, skill_names, skills};
 pub use workspace::{SETTINGS_FILE, Surroundings, Workspace};

@@ -100,7 +100,7 @@ pub fn skill(folder: &Path, name: &str) -> Result<Skill, SkillError> {
         Ok(text) => parse(name, &text, SkillSource::Workspace(path)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => match BUILTIN_SKILLS.iter().find(|(n, _)| *n == name) {
             Some((name, text)) => parse(name, text, SkillSource::Builtin),
-            None => Err(SkillError::Unknown { name: name.to_owned(), known: names(folder) }),
+            None => Err(SkillError::Unknown { name: name.to_owned(), known: skill_names(folder) }),
         },
         Err(e) => Err(SkillError::Read { file: path.display().to_string(), what: e.to_string() }),
     }
@@ -109,7 +109,7 @@ pub fn skill(folder: &Path, name: &str) -> Result<Skill, SkillError> {
 /// All skills of a workspace's skills folder and the built-in ones, with everything that is broken.
 pub fn skills(folder: &Path) -> Skills {
     let mut all = Skills::default();
-    for name in names(folder) {
+    for name in skill_names(folder) {
         match skill(folder, &name) {
             Ok(skill) => drop(all.skills.insert(name, skill)),
             Err(problem) => all.problems.push(problem),
@@ -122,8 +122,8 @@ fn good_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
-/// The names of the built-in skills and of the workspace's folders that hold one.
-fn names(folder: &Path) -> Vec<String> {
+/// The names of the built-in skills and of the folders of a workspace's skills folder that hold one, in order.
+pub fn skill_names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = BUILTIN_SKILLS.iter().map(|(n, _)| (*n).to_owned()).collect();
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     names.extend(entries.filter(|e| e.path().join(SKILL_FILE).exists()).filter_map(|e| e.file_name().into_string().ok()));
