@@ -141,7 +141,7 @@ fn file(root: &Path, name: &str, text: &str) -> Result<Step, ConfigError> {
     if path.symlink_metadata().is_ok() {
         return Ok(Step::Kept(name.into()));
     }
-    let tmp = root.join(format!(".init-{}.tmp", std::process::id()));
+    let tmp = root.join(format!(".init-{}.tmp", uuid::Uuid::new_v4().simple()));
     let written = write_new(&tmp, text).map_err(ConfigError::io("write", &path));
     let placed = written.and_then(|()| match fs::hard_link(&tmp, &path) {
         Ok(()) => Ok(Step::Made(name.into())),

@@ -165,8 +165,10 @@ fn parse(name: &str, text: &str, source: SkillSource) -> Result<Skill, SkillErro
     let front: Frontmatter = serde_saphyr::from_str(front).map_err(|e| {
         // The frontmatter begins on the file's second line.
         let line = e.location().map_or(1, |l| usize::try_from(l.line()).unwrap_or(0)) + 1;
+        // "error: line L column C: MESSAGE", with the place counted within the frontmatter.
         let message = e.to_string();
-        broken(line, format!("the frontmatter is not usable: {}", message.lines().next().unwrap_or_default()))
+        let first = message.lines().next().unwrap_or_default();
+        broken(line, format!("the frontmatter is not usable: {}", first.splitn(3, ": ").last().unwrap_or(first)))
     })?;
     if front.description.0.trim().is_empty() {
         return Err(broken(2, "its description is empty: say when to use it".into()));
