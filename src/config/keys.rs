@@ -80,6 +80,8 @@ pub const BACKEND_KEYS: &[BackendKey] = &[
     BackendKey { name: "program", shape: Shape::Text, set: |b, v| b.program = Field::take(v) },
 ];
 
+type SetOverride<'a> = Box<dyn FnOnce(&mut BackendOverrides, Value) + 'a>;
+
 /// Sets one key by its path. The error is what is wrong, and what to do about it.
 pub(super) fn assign(settings: &mut Settings, path: &[&str], raw: &Raw<'_>) -> Result<(), (String, String)> {
     let name = path.join(".");
@@ -104,7 +106,7 @@ pub(super) fn assign(settings: &mut Settings, path: &[&str], raw: &Raw<'_>) -> R
                     "Take it out and give it to the engine's own environment (in the systemd unit: EnvironmentFile=), which agents inherit";
                 return Err((format!("`{name}` looks like a secret, and what stands here is written to each attempt's files"), fix.into()));
             }
-            let (shape, set): (&Shape, Box<dyn FnOnce(&mut BackendOverrides, Value)>) = match rest {
+            let (shape, set): (&Shape, SetOverride<'_>) = match rest {
                 ["env", variable] => (&Shape::Text, Box::new(|b, v| drop(b.env.insert((*variable).to_owned(), Field::take(v))))),
                 ["models", tier] if Tier::WORDS.contains(tier) => {
                     (&Shape::Text, Box::new(|b, v| drop(b.models.insert((*tier).to_owned(), Field::take(v)))))

@@ -183,7 +183,10 @@ fn parse_bytes(text: &str) -> Option<u64> {
 
 /// A size in the largest unit that divides it.
 pub(super) fn bytes_text(bytes: u64) -> String {
-    let whole = UNITS.iter().filter(|(unit, _)| unit.ends_with("iB") || *unit == "B").find(|(_, size)| bytes >= *size && bytes % size == 0);
+    let whole = UNITS
+        .iter()
+        .filter(|(unit, _)| unit.ends_with("iB") || *unit == "B")
+        .find(|(_, size)| bytes >= *size && bytes.is_multiple_of(*size));
     whole.map_or_else(|| format!("{bytes}B"), |(unit, size)| format!("{}{unit}", bytes / size))
 }
 

@@ -169,16 +169,42 @@ fn settings_that_contradict_each_other_are_refused() {
 }
 
 #[test]
-fn a_broken_file_leaves_whoever_has_good_settings_with_them() {
-    let good = layers("max_running = 3\n").read().unwrap();
-    let mut held = good.clone();
-    // the engine's reload: only a success replaces
-    let reload = |held: &mut Settings, text: &str| -> Result<(), Problems> {
-        *held = layers(text).read()?;
-        Ok(())
-    };
-    assert!(reload(&mut held, "max_running = 4\ntick = \"never\"\n").is_err());
-    assert_eq!(held, good);
-    reload(&mut held, "max_running = 4\n").unwrap();
-    assert_eq!(held.max_running, 4);
+fn one_mistake_withholds_the_whole_file_so_that_a_reload_keeps_the_last_good_settings() {
+    assert!(layers("max_running = 4\ntick = \"never\"\n").read().is_err());
+    assert_eq!(layers("max_running = 4\n").read().unwrap().max_running, 4);
+}
+
+#[test]
+fn what_is_read_from_a_workspace_is_its_own_file_and_its_absence_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let (workspace, _) = orc::config::init(home.path()).unwrap();
+    std::fs::write(workspace.settings_file(), "max_running = 3\n").unwrap();
+    let settings = orc::config::load(&workspace, &["reserved_slots=2".to_owned()]).unwrap();
+    assert_eq!((settings.max_running, settings.reserved_slots), (3, 2));
+    std::fs::remove_file(workspace.settings_file()).unwrap();
+    let gone = orc::config::load(&workspace, &[]).unwrap_err().to_string();
+    assert!(gone.contains("orc.toml:1: cannot read it") && gone.ends_with("`orc init` makes a new one where it is missing"), "{gone}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_is_too_broken_to_be_told_about(
+        lines in proptest::collection::vec("[a-z_.]{0,12} ?[=\\[\\]]{0,2} ?[\"'0-9a-zé\\-{},#]{0,12}", 0..12),
+        set in "\\PC{0,30}",
+        cut in 0_usize..4000,
+    ) {
+        let shipped: String = uncommented().chars().take(cut).collect();
+        for file in [lines.join("\n"), format!("{shipped}\n{}", lines.join("\n"))] {
+            let read = Layers { set: vec![set.clone()], ..layers(&file) }.read();
+            if let Err(Problems(problems)) = read {
+                let last = file.lines().count().max(1) + 1;
+                for p in problems {
+                    if let Origin::File { line, .. } = p.origin {
+                        assert!((1..=last).contains(&line), "line {line} of {last}");
+                    }
+                    assert!(!p.what.is_empty() && !p.fix.is_empty());
+                }
+            }
+        }
+    }
 }
