@@ -257,3 +257,53 @@ fn a_workspaces_skill_shadows_and_a_broken_one_is_named_by_file_and_line() {
     assert!(unknown.starts_with("there is no skill `wirting`. The skills: bad-list, bad-yaml, code-review"), "{unknown}");
     assert!(skill_names(home.path()).contains(&"crlf".to_owned()));
 }
+
+/// The commands that a text tells people and agents to run: program, verbs, flags.
+fn commands(text: &str) -> Vec<(String, Vec<String>, Vec<String>)> {
+    let spans = text.split('`').skip(1).step_by(2).chain(text.lines().filter_map(|l| l.strip_prefix("    ")));
+    let mut found = Vec::new();
+    for span in spans {
+        let span = span.split([';', '|', '<']).next().unwrap();
+        let mut words = span.split_whitespace();
+        let program = words.next().unwrap_or_default().to_owned();
+        if !["orc", "pm"].contains(&program.as_str()) {
+            continue;
+        }
+        let words: Vec<&str> = words.collect();
+        let verbs: Vec<String> = words.iter().take_while(|w| w.chars().all(|c| c.is_ascii_lowercase())).map(|w| (*w).to_owned()).collect();
+        let flags = words.iter().filter(|w| w.starts_with("--")).map(|w| w.trim_end_matches(['.', ',']).to_owned()).collect();
+        if !verbs.is_empty() {
+            found.push((program, verbs, flags));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_command_that_a_shipped_text_names_exists_with_its_flags() {
+    let home = tempdir().unwrap();
+    init(home.path()).unwrap();
+    let mut texts: Vec<(String, String)> = BUILTIN_SKILLS.iter().map(|(n, t)| (format!("skills/{n}"), (*t).to_owned())).collect();
+    for (path, content) in tree(home.path()) {
+        if let Some(Ok(text)) = content.map(String::from_utf8) {
+            texts.push((path.display().to_string(), text));
+        }
+    }
+    let mut asked = std::collections::BTreeMap::new();
+    let mut checked = 0;
+    for (name, text) in &texts {
+        for (program, verbs, flags) in commands(text) {
+            let help = asked.entry((program.clone(), verbs.clone())).or_insert_with(|| {
+                let bin = if program == "pm" { env!("CARGO_BIN_EXE_pm") } else { env!("CARGO_BIN_EXE_orc") };
+                let out = std::process::Command::new(bin).args(&verbs).arg("--help").env("NO_COLOR", "1").output().unwrap();
+                out.status.success().then(|| String::from_utf8(out.stdout).unwrap())
+            });
+            let help = help.as_ref().unwrap_or_else(|| panic!("{name}: there is no `{program} {}`", verbs.join(" ")));
+            for flag in &flags {
+                assert!(help.contains(flag.as_str()), "{name}: `{program} {}` has no {flag}", verbs.join(" "));
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 30, "only {checked} commands were found in the texts");
+}
