@@ -128,7 +128,7 @@ pub fn report(prepared: &Prepared, ended: Ended<'_>) -> ExitReport {
         session_usage: verdict.session_usage,
         session_cost_usd: verdict.session_cost_usd,
         session: verdict.session,
-        session_unknown: false,
+        session_unknown: verdict.session_unknown,
         result_file,
         result_bytes,
         limit: verdict.limit,

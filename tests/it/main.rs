@@ -2,6 +2,7 @@ mod cli;
 mod config;
 mod console;
 mod prompt;
+mod dialects;
 mod shim;
 mod terminal;
 mod workspace;
