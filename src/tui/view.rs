@@ -137,15 +137,14 @@ fn second(model: &Model, mut pen: Pen<'_>) {
     pen.gap(1);
     if s.demo && pen.left() > 100 {
         pen.put("throw-away workspace with recorded agents", t.warn).put("  ", t.dim);
-    } else if pen.left() >= 110 {
-        let room = if wide { 40 } else { 24 };
-        let path = tail(&s.workspace, room);
+    } else if wide || (pen.left() >= 110 && s.attention.is_empty()) {
+        let path = tail(&s.workspace, 40);
         pen.put(&path, t.dim).put("  ", t.dim);
     }
     let today = &s.today;
     pen.put("today ", t.dim).put(&text::thousands(today.created), t.title);
     pen.put(if today.created == 1 { " job" } else { " jobs" }, t.dim);
-    if pen.left() > 40 {
+    if pen.left() > 70 || s.attention.is_empty() {
         pen.put(" · ", t.dim).put(&text::thousands(today.done), t.ok).put(" done", t.dim);
     }
     if today.failed > 0 {
@@ -167,10 +166,13 @@ fn second(model: &Model, mut pen: Pen<'_>) {
         Some(Severity::Warn) => ("▲", t.badge_warn),
         _ => ("·", t.badge),
     };
-    let more = if needs > 1 { format!(" +{}", needs - 1) } else { String::new() };
     let remedy = if first.remedy.is_empty() { String::new() } else { format!(" → {}", text::clean_line(&first.remedy)) };
     let says = format!("{}{remedy}", text::clean_line(&first.says));
-    let badge = format!(" {mark} needs you{more} ");
+    let badge = match needs {
+        n if pen.left() < 60 => format!(" {mark} {n} "),
+        1 => format!(" {mark} 1 needs you "),
+        n => format!(" {mark} {n} need you "),
+    };
     let width = (text::width(&badge) + 1 + text::width(&says) + 1) as u16;
     pen.gap(2).to_right(width).put(&badge, style).gap(1);
     let room = pen.left().saturating_sub(1);
@@ -246,11 +248,11 @@ pub(super) fn here(model: &Model) -> Vec<(Action, &'static str)> {
         View::Jobs => vec![
             (Open, "open"),
             (Dispatch, "dispatch"),
-            (Mark, "mark"),
-            (Filter, "filter"),
-            (Right, "next tab"),
             (Kill, "kill"),
+            (Filter, "filter"),
+            (Mark, "mark"),
             (Retry, "retry"),
+            (Right, "next tab"),
             (Raise, "raise"),
             (Lower, "lower"),
             (Undo, "undo"),

@@ -82,6 +82,8 @@ pub struct Form {
     /// What was typed into the focused field, before a choice replaced it.
     typed: String,
     at: Option<usize>,
+    /// The field has just been entered: what is typed replaces what stands there.
+    entered: bool,
     names: Names,
 }
 
@@ -105,6 +107,7 @@ impl Form {
             errors: BTreeMap::new(),
             typed: String::new(),
             at: None,
+            entered: false,
             names: Names::default(),
         };
         form.refresh(choices, snapshot);
@@ -186,8 +189,14 @@ impl Form {
             KeyCode::Down => self.choose(1),
             KeyCode::Up => self.choose(-1),
             _ => {
-                if self.fields.get_mut(&self.focus).is_some_and(|i| i.key(key)) {
-                    self.edited();
+                if let Some(input) = self.fields.get_mut(&self.focus) {
+                    let typing = matches!(key.code, KeyCode::Char(_)) && !ctrl;
+                    if std::mem::take(&mut self.entered) && typing {
+                        input.set("");
+                    }
+                    if input.key(key) {
+                        self.edited();
+                    }
                 }
             }
         }
@@ -206,6 +215,7 @@ impl Form {
         // what stands there already does not narrow the choices
         self.typed = String::new();
         self.at = None;
+        self.entered = true;
     }
 
     /// The choices for the focused field that go with what was typed.

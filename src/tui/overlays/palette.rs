@@ -260,7 +260,7 @@ fn entries(model: &Model) -> Vec<Entry> {
     }
     for level in 0..=5 {
         if let Some(p) = Priority::new(level) {
-            all.push(entry(format!("priority {p}"), format!("of the selected job: {} lane", p.lane().name()), Run::SetPriority(None, p)));
+            all.push(entry(format!("priority {p}"), format!("selected job, {} lane", p.lane().name()), Run::SetPriority(None, p)));
         }
     }
     for (words, help) in [

@@ -269,11 +269,9 @@ fn ask_kill(model: &mut Model, all: Vec<Target>) -> Vec<Effect> {
     } else {
         if !running.is_empty() {
             let tokens: u64 = running.iter().map(|t| t.tokens).sum();
-            body.push(format!(
-                "{} end with all their processes, {} tokens so far:",
-                text::plural(running.len() as u64, "running job"),
-                text::count(tokens)
-            ));
+            let end = if running.len() == 1 { "ends with all its processes" } else { "end with all their processes" };
+            let what = text::plural(running.len() as u64, "running job");
+            body.push(format!("{what} {end}, {} tokens so far:", text::count(tokens)));
             list(&running, &mut body);
         }
         let rest: Vec<&Target> = live.iter().filter(|t| t.state != JobState::Running).collect();
@@ -282,7 +280,7 @@ fn ask_kill(model: &mut Model, all: Vec<Target>) -> Vec<Effect> {
             list(&rest, &mut body);
         }
         if all.len() > live.len() {
-            body.push(format!("{} are over already and stay as they are.", all.len() - live.len()));
+            body.push(stays(all.len() - live.len(), "over already"));
         }
         format!("Kill {} jobs?", live.len())
     };
@@ -300,6 +298,10 @@ fn list(targets: &[&Target], body: &mut Vec<String>) {
     if targets.len() > SHOWN {
         body.push(format!("  … and {} more", targets.len() - SHOWN));
     }
+}
+
+fn stays(n: usize, why: &str) -> String {
+    if n == 1 { format!("1 is {why} and stays as it is.") } else { format!("{n} are {why} and stay as they are.") }
 }
 
 fn confirm(model: &mut Model, confirm: Confirm) {
@@ -364,7 +366,7 @@ pub fn retry(model: &mut Model) -> Vec<Effect> {
             let mut body = Vec::new();
             list(&many.iter().collect::<Vec<_>>(), &mut body);
             if all.len() > many.len() {
-                body.push(format!("{} are not over and stay as they are.", all.len() - many.len()));
+                body.push(stays(all.len() - many.len(), "not over"));
             }
             let title = format!("Retry {} jobs?", many.len());
             confirm(model, Confirm { title, body, verb: "retry".to_owned(), commands, awaits: None, enrich: None });

@@ -186,4 +186,3 @@ fn ask(asked: &mut Vec<Query>, query: &Query, effects: &mut Vec<Effect>) -> bool
     effects.push(Effect::Ask(query.clone()));
     true
 }
-

@@ -264,7 +264,7 @@ fn tool(name: &str, input: &str, result: Option<&(String, bool)>, width: usize, 
 
 /// What a tool call is about, in one line: its command, file or question, not its JSON.
 fn gist(input: &str) -> String {
-    const TELLING: [&str; 10] = ["command", "cmd", "file_path", "filePath", "path", "pattern", "query", "url", "description", "prompt"];
+    const TELLING: [&str; 10] = ["command", "cmd", "file_path", "filePath", "pattern", "query", "url", "path", "description", "prompt"];
     if let Ok(serde_json::Value::Object(map)) = serde_json::from_str(input) {
         for key in TELLING {
             match map.get(key) {

@@ -6,10 +6,9 @@ pub use view::{AROUND, Look, draw, draw_row};
 
 use crate::domain::{JobId, JobState};
 use crate::tui::keymap::Action;
-use crate::tui::text;
 use crate::tui::widgets::Cursor;
 use crate::wire::{JobFilter, JobRow, Page, Query, Snapshot, StateCounts};
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,6 +50,8 @@ pub struct Jobs {
     /// Something changed in the database that the pages do not show yet.
     stale: bool,
     to_end: bool,
+    /// The operator chose a row.
+    moved: bool,
     live: BTreeSet<JobId>,
     newest_event: i64,
 }
@@ -127,7 +128,12 @@ impl Jobs {
         rows.sort_unstable_by(|a, b| b.cmp(a));
         rows.dedup();
         self.rows = rows;
+        // whoever looks at the newest sees new ones come
+        let newest_shown = self.cursor.top == 0;
         self.cursor.sync(&self.rows, height);
+        if newest_shown {
+            self.cursor.show_top();
+        }
         let known: BTreeSet<JobId> = self.marks.iter().copied().filter(|id| self.pool.contains_key(id)).collect();
         self.marks = known;
     }
@@ -162,6 +168,9 @@ impl Jobs {
         }
         let more = more && !rows.is_empty();
         let was_loaded = std::mem::replace(&mut self.loaded, true);
+        if !was_loaded && !self.moved {
+            self.cursor = Cursor::default();
+        }
         self.counts = counts;
         let lo = if more { rows.last().map(|r| r.id) } else { None };
         let hi = page.before.map(JobId);
@@ -221,6 +230,7 @@ impl Jobs {
             self.ids.truncate(KEEP);
             self.more = true;
             self.cursor = Cursor::default();
+            self.moved = false;
         }
         if self.pool.len() > KEEP * 2 {
             let keep: BTreeSet<JobId> = self.ids.iter().chain(&self.live).copied().collect();
@@ -237,6 +247,7 @@ impl Jobs {
             Action::PageUp => -page,
             Action::PageDown => page,
             Action::Top => {
+                self.moved = false;
                 self.cursor.go(0, &self.rows);
                 self.to_end = false;
                 return true;
@@ -255,6 +266,7 @@ impl Jobs {
             _ => return false,
         };
         self.to_end = false;
+        self.moved = true;
         self.cursor.step(by, &self.rows);
         true
     }
@@ -284,14 +296,24 @@ impl Jobs {
     }
 }
 
-/// The rows that match a fuzzy pattern.
-fn fuzzy<'a>(pattern: &str, rows: impl Iterator<Item = &'a JobRow>) -> Vec<JobId> {
-    let pattern = Pattern::parse(pattern, CaseMatching::Smart, Normalization::Smart);
+/// The rows that match what was typed: each word is somewhere in the row, or its letters are close together in the title.
+fn fuzzy<'a>(typed: &str, rows: impl Iterator<Item = &'a JobRow>) -> Vec<JobId> {
+    let words: Vec<String> = typed.split_whitespace().map(str::to_lowercase).collect();
+    let atoms: Vec<Atom> = words.iter().map(|w| Atom::new(w, CaseMatching::Ignore, Normalization::Smart, AtomKind::Fuzzy, false)).collect();
     let mut matcher = Matcher::new(Config::DEFAULT);
-    let mut chars = Vec::new();
+    let (mut chars, mut found) = (Vec::new(), Vec::new());
     rows.filter(|row| {
-        let hay = haystack(row);
-        pattern.score(Utf32Str::new(&hay, &mut chars), &mut matcher).is_some()
+        let all = haystack(row);
+        words.iter().zip(&atoms).all(|(word, atom)| {
+            if all.contains(word) {
+                return true;
+            }
+            found.clear();
+            let hit = atom.indices(Utf32Str::new(&row.title, &mut chars), &mut matcher, &mut found).is_some();
+            let span = found.iter().max().zip(found.iter().min()).map_or(0, |(max, min)| max - min + 1);
+            // letters strewn over a whole title are a coincidence
+            hit && span as usize <= word.chars().count() * 2
+        })
     })
     .map(|row| row.id)
     .collect()
@@ -300,7 +322,127 @@ fn fuzzy<'a>(pattern: &str, rows: impl Iterator<Item = &'a JobRow>) -> Vec<JobId
 fn haystack(row: &JobRow) -> String {
     let worker = row.worker.as_deref().unwrap_or("");
     let note = row.note.as_deref().unwrap_or("");
-    text::clean_line(&format!("#{} {} {} {} {} {worker} {} {note}", row.id, row.title, row.state, row.backend, row.kind, row.priority))
-        .into_owned()
+    format!("#{} {} {} {} {} {worker} {} {note}", row.id, row.title, row.state, row.backend, row.kind, row.priority).to_lowercase()
 }
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Kind, Lane, Priority, Timestamp};
+
+    fn row(id: i64, title: &str) -> JobRow {
+        JobRow {
+            id: JobId(id),
+            title: title.to_owned(),
+            state: JobState::Queued,
+            wait_reason: None,
+            priority: Priority::P2,
+            lane: Lane::Normal,
+            backend: "claude".to_owned(),
+            kind: Kind::Other,
+            model: None,
+            worker: None,
+            project_id: None,
+            attempts: 0,
+            max_attempts: 3,
+            attempt: None,
+            outcome: None,
+            note: None,
+            open_dependencies: 0,
+            created_at: Timestamp(0),
+            queued_at: None,
+            ready_at: None,
+            started_at: None,
+            finished_at: None,
+            tokens: 0,
+            cost_usd: 0.0,
+        }
+    }
+
+    /// Answers the list's question from ids `1..=newest`.
+    fn serve(jobs: &mut Jobs, newest: i64) -> bool {
+        let Some(Query::Jobs { filter, page }) = jobs.wants() else { return false };
+        jobs.asked();
+        let top = page.before.map_or(newest, |b| (b - 1).min(newest));
+        let rows: Vec<JobRow> = (1..=top).rev().take(page.limit).map(|id| row(id, "work")).collect();
+        let more = rows.last().is_some_and(|r| r.id.0 > 1);
+        jobs.take(&filter, &page, rows, StateCounts::new(), more);
+        jobs.sync(20);
+        true
+    }
+
+    #[test]
+    fn pages_come_on_demand_and_the_end_is_reached() {
+        let mut jobs = Jobs::default();
+        jobs.sync(20);
+        assert!(serve(&mut jobs, 100_000));
+        assert_eq!(jobs.rows.len(), PAGE);
+        assert!(!serve(&mut jobs, 100_000), "nothing more is asked for until the reader gets near");
+        jobs.moved(Action::Bottom);
+        jobs.sync(20);
+        let mut pages = 0;
+        while serve(&mut jobs, 100_000) {
+            pages += 1;
+        }
+        assert_eq!((jobs.rows.len(), jobs.cursor.key()), (100_000, Some(&JobId(1))));
+        assert!(pages <= 100_000 / BIG_PAGE + 1);
+        jobs.left();
+        assert!(jobs.ids.len() <= KEEP && jobs.pool.len() <= KEEP * 2, "memory comes back");
+    }
+
+    #[test]
+    fn new_jobs_appear_at_the_top_and_the_selection_stays_with_its_job() {
+        let mut jobs = Jobs::default();
+        jobs.sync(20);
+        serve(&mut jobs, 500);
+        assert_eq!(jobs.cursor.key(), Some(&JobId(500)));
+        jobs.moved(Action::Down);
+        jobs.touch();
+        serve(&mut jobs, 503);
+        assert_eq!((jobs.rows[0], jobs.cursor.key(), jobs.cursor.top), (JobId(503), Some(&JobId(499)), 0));
+        for _ in 0..3 {
+            jobs.moved(Action::PageDown);
+            jobs.sync(20);
+        }
+        let line = jobs.cursor.index - jobs.cursor.top;
+        let key = jobs.cursor.key().copied();
+        jobs.touch();
+        serve(&mut jobs, 600);
+        assert_eq!((jobs.cursor.key().copied(), jobs.cursor.index - jobs.cursor.top), (key, line));
+    }
+
+    #[test]
+    fn a_row_that_left_the_page_leaves_the_list() {
+        let mut jobs = Jobs::default();
+        jobs.sync(20);
+        serve(&mut jobs, 50);
+        jobs.touch();
+        let Some(Query::Jobs { filter, page }) = jobs.wants() else { panic!() };
+        jobs.take(&filter, &page, (1..=50).rev().filter(|id| id % 2 == 0).map(|id| row(id, "work")).collect(), StateCounts::new(), false);
+        jobs.sync(20);
+        assert_eq!(jobs.rows.len(), 25);
+    }
+
+    #[test]
+    fn an_answer_to_an_old_filter_is_ignored() {
+        let mut jobs = Jobs::default();
+        jobs.sync(20);
+        let Some(Query::Jobs { filter, page }) = jobs.wants() else { panic!() };
+        jobs.narrow(0, "billing");
+        jobs.take(&filter, &page, vec![row(1, "other")], StateCounts::new(), false);
+        jobs.sync(20);
+        assert!(jobs.rows.is_empty() && !jobs.loaded);
+    }
+
+    #[test]
+    fn typing_finds_words_and_near_misses_but_no_coincidences() {
+        let rows = [row(1, "Migrate the billing tables"), row(2, "Is the disk alert on db-3 real?"), row(3, "Fix the login test")];
+        let found = |typed: &str| fuzzy(typed, rows.iter()).into_iter().map(|id| id.0).collect::<Vec<_>>();
+        assert_eq!(found("bill"), [1]);
+        assert_eq!(found("biling"), [1]);
+        assert_eq!(found("fix login"), [3]);
+        assert_eq!(found("#2"), [2]);
+        assert_eq!(found("claude"), [1, 2, 3]);
+        assert_eq!(found("zzz"), Vec::<i64>::new());
+    }
+}

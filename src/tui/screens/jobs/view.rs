@@ -98,7 +98,7 @@ struct Columns {
 impl Columns {
     fn of(width: u16) -> Columns {
         Columns {
-            kind: width >= 110,
+            kind: width >= 140,
             worker: if width >= 150 {
                 16
             } else if width >= 96 {
@@ -150,8 +150,8 @@ impl Columns {
             pen.cell(job.worker.as_deref().unwrap_or("–"), self.worker, t.dim).gap(1);
         }
         if self.tries {
-            let s = if job.attempts > 0 { t.warn } else { t.dim };
-            pen.cell(&format!("{}/{}", job.attempts, job.max_attempts), 4, s);
+            let tries = if job.attempts > 0 { format!("{}/{}", job.attempts, job.max_attempts) } else { String::new() };
+            pen.cell(&tries, 4, t.warn);
         }
         pen.right_cell(&look::when(job, look.now, look.utc_offset), 7, t.text).gap(1);
         if self.tokens {
@@ -197,7 +197,7 @@ pub fn draw_row(job: &JobRow, mut pen: Pen<'_>, look: &Look<'_>) {
         pen.gap(3);
     }
     let backend = if pen.left() > 34 { 9 } else { 0 };
-    let room = pen.left().saturating_sub(backend + 8);
+    let room = pen.left().saturating_sub(backend + 6);
     let remark = look::remark(job, look.now);
     let want = text::width(&text::clean_line(&job.title)) as u16;
     if remark.is_empty() || want + 6 > room {
@@ -208,5 +208,5 @@ pub fn draw_row(job: &JobRow, mut pen: Pen<'_>, look: &Look<'_>) {
     if backend > 0 {
         pen.gap(1).cell(&job.backend, backend - 1, t.dim);
     }
-    pen.right_cell(&look::when(job, look.now, look.utc_offset), 7, t.text);
+    pen.right_cell(&look::when(job, look.now, look.utc_offset), 5, t.text);
 }
