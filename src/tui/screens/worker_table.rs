@@ -53,7 +53,7 @@ impl Columns {
         if self.project {
             pen.cell("project", 8, s).gap(1);
         }
-        pen.cell("heartbeat", 9, s).gap(1).right_cell("time", 6, s).gap(1);
+        pen.cell("heartbeat", 10, s).gap(1).right_cell("time", 6, s).gap(1);
         if self.tokens {
             pen.right_cell("tok", 6, s).gap(1);
         }
@@ -80,7 +80,7 @@ impl Columns {
             pen.cell(&project, 8, t.dim).gap(1);
         }
         let Some(live) = live else {
-            pen.gap(9).gap(1).gap(6).gap(1);
+            pen.gap(10).gap(1).gap(6).gap(1);
             self.totals(&mut pen, None, worker, t);
             let kind = if worker.persistent { "" } else { "one job only" };
             pen.put(kind, t.dim);

@@ -193,7 +193,7 @@ fn pause_end(model: &Model, backend: &BackendRow, short: bool) -> String {
                 (true, false) => format!("reset unknown, next try in {left}"),
                 (true, true) => format!("reset unknown, try {left}"),
                 (false, false) => format!("back in {left}, at {at}"),
-                (false, true) => format!("{left} to {at}"),
+                (false, true) => format!("back {at}, in {left}"),
             }
         }
     }
