@@ -6,6 +6,7 @@ use super::screens::dashboard::{Dashboard, Pane};
 use super::screens::job::JobScreen;
 use super::screens::jobs::Jobs;
 use super::screens::logs::{Book, LogView};
+use super::screens::look::Look;
 use super::screens::workers::Workers;
 use super::theme::Theme;
 use crate::domain::{Command, ProjectId, Timestamp};
@@ -161,6 +162,11 @@ impl Model {
     /// The colours in force.
     pub fn theme(&self) -> &Theme {
         &self.options.theme
+    }
+
+    /// How a row is drawn; `current` = the cursor is on it.
+    pub(super) fn look(&self, current: bool) -> Look<'_> {
+        Look { marked: false, current, now: self.now, utc_offset: self.utc_offset, theme: self.theme() }
     }
 
     /// Tells the operator something for a few seconds.

@@ -173,11 +173,11 @@ pub fn wrap(line: Line<'static>, max: usize, indent: usize) -> Vec<Line<'static>
             end += 1; // wider than the whole line: alone on it, and cut when drawn
         }
         let mut next = end;
-        if end < cells.len() {
-            if let Some(blank) = cells[start..=end].iter().rposition(|(s, ..)| s == " ").filter(|&b| b > 0) {
-                end = start + blank;
-                next = end + 1;
-            }
+        if end < cells.len()
+            && let Some(blank) = cells[start..=end].iter().rposition(|(s, ..)| s == " ").filter(|&b| b > 0)
+        {
+            end = start + blank;
+            next = end + 1;
         }
         let mut spans: Vec<Span<'static>> = Vec::new();
         if !lines.is_empty() && indent > 0 {

@@ -111,18 +111,18 @@ fn header(model: &Model, area: Rect, buf: &mut Buffer) {
     .collect();
     let width: u16 = tabs.iter().map(|(l, _)| text::width(l) as u16).sum::<u16>() + 7;
     if pen.left() > width {
-        pen.to_right(width);
+        pen.skip_to_right(width);
         for (label, current) in &tabs {
             pen.put(label, if *current { t.badge } else { t.dim });
         }
     } else if let Some((label, _)) = tabs.iter().find(|(_, current)| *current) {
         let width = text::width(label) as u16 + 7;
         if pen.left() > width {
-            pen.to_right(width).put(label, t.badge);
+            pen.skip_to_right(width).put(label, t.badge);
         }
     }
     if pen.left() > 5 {
-        pen.to_right(6).put(&clock, t.title);
+        pen.skip_to_right(6).put(&clock, t.title);
     }
     if head(area.height) == 2 {
         second(model, Pen::new(buf, area, 1));
@@ -157,7 +157,7 @@ fn second(model: &Model, mut pen: Pen<'_>) {
     let needs = s.attention.len();
     let Some(first) = s.attention.first() else {
         if s.engine.mode != EngineMode::Starting && pen.left() > 24 {
-            pen.to_right(22).right_cell("✓ nothing needs you ", 22, t.dim);
+            pen.skip_to_right(22).right_cell("✓ nothing needs you ", 22, t.dim);
         }
         return;
     };
@@ -174,7 +174,7 @@ fn second(model: &Model, mut pen: Pen<'_>) {
         n => format!(" {mark} {n} need you "),
     };
     let width = (text::width(&badge) + 1 + text::width(&says) + 1) as u16;
-    pen.gap(2).to_right(width).put(&badge, style).gap(1);
+    pen.gap(2).skip_to_right(width).put(&badge, style).gap(1);
     let room = pen.left().saturating_sub(1);
     pen.cell(&says, room, t.text);
 }
@@ -287,7 +287,7 @@ fn key_line(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
             let room = pen.left().saturating_sub(if wide { text::width(hint) as u16 + 2 } else { 1 });
             let x = input.draw(&mut pen, room, t.text);
             if wide {
-                pen.to_right(text::width(hint) as u16).put(hint, t.dim);
+                pen.skip_to_right(text::width(hint) as u16).put(hint, t.dim);
             }
             return Some(Position { x, y: area.y });
         }

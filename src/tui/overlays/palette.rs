@@ -178,10 +178,11 @@ fn spelled(typed: &str) -> Vec<Entry> {
         return vec![entry(format!("filter {text}"), "narrow the list on screen", Run::Filter(text))];
     }
     let level = |s: &str| s.parse::<Priority>().ok();
-    if verb == "priority" && words.clone().next().is_none() {
-        if let Some(p) = level(arg).filter(|_| arg.starts_with(['p', 'P']) || arg.len() == 1) {
-            return vec![entry(format!("priority {p}"), "of the selected job", Run::SetPriority(None, p))];
-        }
+    if verb == "priority"
+        && words.clone().next().is_none()
+        && let Some(p) = level(arg).filter(|_| arg.starts_with(['p', 'P']) || arg.len() == 1)
+    {
+        return vec![entry(format!("priority {p}"), "of the selected job", Run::SetPriority(None, p))];
     }
     let Ok(id) = arg.parse::<JobId>() else { return Vec::new() };
     match verb {

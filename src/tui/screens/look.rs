@@ -6,6 +6,15 @@ use crate::tui::theme::Theme;
 use crate::wire::{JobRow, LiveAttempt};
 use ratatui::style::Style;
 
+/// How one row is drawn.
+pub struct Look<'a> {
+    pub marked: bool,
+    pub current: bool,
+    pub now: Timestamp,
+    pub utc_offset: i32,
+    pub theme: &'a Theme,
+}
+
 /// A mark and a style for a job's state.
 pub fn state(state: JobState, t: &Theme) -> (&'static str, Style) {
     match state {

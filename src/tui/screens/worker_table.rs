@@ -1,7 +1,7 @@
 //! Workers as a table: on the dashboard and on their own screen.
 
-use super::look;
-use crate::domain::{Liveness, Timestamp, WorkerId, WorkerStatus};
+use super::look::{self, Look};
+use crate::domain::{Liveness, WorkerId, WorkerStatus};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{Pen, heartbeat};
@@ -64,7 +64,8 @@ impl Columns {
     }
 
     /// Draws one worker.
-    pub fn row(&self, worker: &WorkerRow, area: Rect, row: u16, buf: &mut Buffer, now: Timestamp, current: bool, t: &Theme) {
+    pub fn row(&self, worker: &WorkerRow, area: Rect, row: u16, buf: &mut Buffer, look: &Look<'_>) {
+        let (t, now, current) = (look.theme, look.now, look.current);
         let live = worker.live.as_ref();
         let (mark, word, style) = look::worker(worker.status, live, t);
         let mut pen = Pen::new(buf, area, row);

@@ -151,7 +151,7 @@ pub fn draw(model: &Model, body: Rect, buf: &mut Buffer) {
     }
     for (row, index) in w.cursor.visible().enumerate() {
         if let Some(worker) = w.ids.get(index).and_then(|id| s.workers.iter().find(|w| w.id == *id)) {
-            columns.row(worker, rows, row as u16, buf, model.now, index == w.cursor.index, t);
+            columns.row(worker, rows, row as u16, buf, &model.look(index == w.cursor.index));
         }
     }
     if detail.height == 0 {

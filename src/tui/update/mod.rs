@@ -139,10 +139,10 @@ fn wants(model: &mut Model) -> Vec<Effect> {
     }
     let mut effects = Vec::new();
     if let Some(open) = model.open.last_mut() {
-        if let Some(query) = open.wants() {
-            if ask(&mut model.asked, &query, &mut effects) {
-                open.asked(&query);
-            }
+        if let Some(query) = open.wants()
+            && ask(&mut model.asked, &query, &mut effects)
+        {
+            open.asked(&query);
         }
     } else {
         match model.view {
@@ -159,17 +159,17 @@ fn wants(model: &mut Model) -> Vec<Effect> {
             View::Jobs => {
                 // one page at a time: what changes meanwhile is asked for when it has come
                 let busy = model.asked.iter().any(|q| matches!(q, Query::Jobs { .. }));
-                if let Some(query) = model.jobs.wants().filter(|_| !busy || !model.jobs.loaded) {
-                    if ask(&mut model.asked, &query, &mut effects) {
-                        model.jobs.asked();
-                    }
+                if let Some(query) = model.jobs.wants().filter(|_| !busy || !model.jobs.loaded)
+                    && ask(&mut model.asked, &query, &mut effects)
+                {
+                    model.jobs.asked();
                 }
             }
             View::Workers => {
-                if let Some(query) = model.workers.wants() {
-                    if ask(&mut model.asked, &query, &mut effects) {
-                        model.workers.asked();
-                    }
+                if let Some(query) = model.workers.wants()
+                    && ask(&mut model.asked, &query, &mut effects)
+                {
+                    model.workers.asked();
                 }
             }
         }

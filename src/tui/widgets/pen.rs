@@ -67,7 +67,7 @@ impl<'a> Pen<'a> {
     }
 
     /// Moves to `columns` before the end, or stays if it is past that.
-    pub fn to_right(&mut self, columns: u16) -> &mut Self {
+    pub fn skip_to_right(&mut self, columns: u16) -> &mut Self {
         self.x = self.x.max(self.end.saturating_sub(columns));
         self
     }

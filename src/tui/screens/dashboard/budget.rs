@@ -71,7 +71,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         pen.put(" + ", t.dim).put(&text::count(b.reserved), t.title).put(" reserved of ", t.dim).put(&text::count(b.budget), t.title);
         let mark = format!("│ {:.0} %", b.high * 100.0);
         if b.high > 0.0 && pen.left() > text::width(&mark) as u16 {
-            pen.to_right(text::width(&mark) as u16).put(&mark, t.dim);
+            pen.skip_to_right(text::width(&mark) as u16).put(&mark, t.dim);
         }
     }
     row += 1;

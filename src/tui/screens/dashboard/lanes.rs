@@ -66,7 +66,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
             }
             Some(LaneItem::Job(id)) => {
                 if let Some(job) = s.lanes.iter().flat_map(|l| &l.next).find(|j| j.id == *id) {
-                    let look = jobs::Look { marked: false, current, now: model.now, utc_offset: model.utc_offset, theme: t };
+                    let look = model.look(current);
                     jobs::draw_row(job, Pen::new(buf, inner, row), &look);
                 }
             }

@@ -142,7 +142,7 @@ fn workers(model: &Model, area: Rect, buf: &mut Buffer) {
     let body = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     for (row, index) in d.workers.visible().enumerate() {
         if let Some(w) = d.worker_ids.get(index).and_then(|id| s.workers.iter().find(|w| w.id == *id)) {
-            columns.row(w, body, row as u16, buf, model.now, focused && index == d.workers.index, t);
+            columns.row(w, body, row as u16, buf, &model.look(focused && index == d.workers.index));
         }
     }
 }

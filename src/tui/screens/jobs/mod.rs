@@ -2,7 +2,7 @@
 
 mod view;
 
-pub use view::{AROUND, Look, draw, draw_row};
+pub use view::{AROUND, draw, draw_row};
 
 use crate::domain::{JobId, JobState};
 use crate::tui::keymap::Action;

@@ -1,9 +1,8 @@
 //! The list of jobs, drawn.
 
 use super::{Jobs, TABS};
-use crate::domain::Timestamp;
 use crate::tui::model::Model;
-use crate::tui::screens::look;
+use crate::tui::screens::look::{self, Look};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{Frame, Pen, empty, pane, position};
@@ -49,11 +48,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         let Some(job) = jobs.rows.get(index).and_then(|&id| jobs.row(id)) else { continue };
         let marked = jobs.marks.contains(&job.id);
         let current = index == jobs.cursor.index;
-        columns.row(
-            job,
-            Pen::new(buf, body, row as u16),
-            &Look { marked, current, now: model.now, utc_offset: model.utc_offset, theme: t },
-        );
+        columns.row(job, Pen::new(buf, body, row as u16), &Look { marked, ..model.look(current) });
         if current {
             buf.set_style(Rect { y: body.y + row as u16, height: 1, ..body }.intersection(buf.area), t.selected);
         }
@@ -75,15 +70,6 @@ fn tabs(jobs: &Jobs, area: Rect, buf: &mut Buffer, t: &Theme) {
         pen.put(&label, if i == jobs.tab { t.badge } else { t.dim });
         pen.gap(u16::from(wide));
     }
-}
-
-/// How one row is drawn.
-pub struct Look<'a> {
-    pub marked: bool,
-    pub current: bool,
-    pub now: Timestamp,
-    pub utc_offset: i32,
-    pub theme: &'a Theme,
 }
 
 /// Which columns there is room for.
