@@ -233,6 +233,11 @@ fn entries(model: &Model) -> Vec<Entry> {
     for (action, words) in named {
         all.push(Entry { words: words.into(), help: action.help().into(), key: keys.key(action), run: Run::Action(action) });
     }
+    for a in &s.attention {
+        if let Some(job) = a.job {
+            all.push(entry(format!("job {job}"), text::clean_line(&a.says).into_owned(), Run::OpenJob(job)));
+        }
+    }
     let send = |command: Command, label: &str| Run::Send { commands: vec![command], label: label.to_owned() };
     let engine_paused = s.engine.mode == EngineMode::Paused;
     let (words, help) = if engine_paused {

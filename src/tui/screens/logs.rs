@@ -148,6 +148,11 @@ impl LogView {
         self.more = false;
     }
 
+    /// There may be older lines after all: the engine is there again.
+    pub fn retry(&mut self) {
+        self.more = true;
+    }
+
     /// Filters anew.
     pub fn set_filter(&mut self, filter: &str) {
         if self.filter != filter {

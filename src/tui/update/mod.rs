@@ -1,6 +1,7 @@
 //! What happens to the model: pure, no lock, no await, no SQL, no clock.
 
 mod answers;
+mod batches;
 mod commands;
 mod keys;
 
@@ -85,14 +86,19 @@ fn take_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Effect> {
         job.take_snapshot(&new);
     }
     let (was, is) = (old.engine.mode, new.engine.mode);
-    if was == EngineMode::Disconnected && is != was {
+    let away = |mode| matches!(mode, EngineMode::Disconnected | EngineMode::Starting);
+    if away(was) && !away(is) {
         // what was asked of the engine that is gone gets no answer any more
         model.asked.clear();
         model.jobs.touch();
         for job in &mut model.open {
             job.touch();
         }
-        model.say(Severity::Info, "connected again");
+        model.dash.log.retry();
+        model.logs.retry();
+        if was == EngineMode::Disconnected {
+            model.say(Severity::Info, "connected again");
+        }
     }
     let urgent = |s: &Snapshot| s.attention.iter().filter(|a| a.severity > Severity::Info).count();
     if old.engine.mode != EngineMode::Starting && urgent(&new) > urgent(&old) { vec![Effect::Bell] } else { Vec::new() }
@@ -134,7 +140,8 @@ pub(super) fn settle(model: &mut Model) {
 
 /// Asks for what the screen shows and does not have, each thing once.
 fn wants(model: &mut Model) -> Vec<Effect> {
-    if matches!(model.snapshot.engine.mode, EngineMode::Disconnected) {
+    // nobody is there to answer yet, or any more
+    if matches!(model.snapshot.engine.mode, EngineMode::Disconnected | EngineMode::Starting) {
         return Vec::new();
     }
     let mut effects = Vec::new();

@@ -1,5 +1,6 @@
 //! The list of jobs: pages from the database, live rows from the snapshot, one filter over both.
 
+mod fuzzy;
 mod view;
 
 pub use view::{AROUND, draw, draw_row};
@@ -8,8 +9,6 @@ use crate::domain::{JobId, JobState};
 use crate::tui::keymap::Action;
 use crate::tui::widgets::Cursor;
 use crate::wire::{JobFilter, JobRow, Page, Query, Snapshot, StateCounts};
-use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization};
-use nucleo_matcher::{Config, Matcher, Utf32Str};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows that are fetched at once, at least.
@@ -116,14 +115,18 @@ impl Jobs {
     pub fn sync(&mut self, height: usize) {
         let states = TABS[self.tab].1;
         let fits = |row: &JobRow| states.is_empty() || states.contains(&row.state);
-        let mut rows: Vec<JobId> = self.ids.iter().copied().filter(|id| self.pool.get(id).is_some_and(fits)).collect();
+        let mut rows: Vec<JobId> = if states.is_empty() {
+            self.ids.clone()
+        } else {
+            self.ids.iter().copied().filter(|id| self.pool.get(id).is_some_and(fits)).collect()
+        };
         let newest = self.ids.first().copied();
         let floor = if self.more { self.ids.last().copied() } else { None };
         let fresh = self.live.iter().copied().filter(|id| newest.is_none_or(|n| *id > n));
         if self.filter.is_empty() {
             rows.extend(fresh.filter(|id| self.pool.get(id).is_some_and(fits)));
         } else {
-            rows.extend(fuzzy(&self.filter, self.pool.values().filter(|r| fits(r) && floor.is_none_or(|f| r.id >= f))));
+            rows.extend(fuzzy::find(&self.filter, self.pool.values().filter(|r| fits(r) && floor.is_none_or(|f| r.id >= f))));
         }
         rows.sort_unstable_by(|a, b| b.cmp(a));
         rows.dedup();
@@ -134,8 +137,7 @@ impl Jobs {
         if newest_shown {
             self.cursor.show_top();
         }
-        let known: BTreeSet<JobId> = self.marks.iter().copied().filter(|id| self.pool.contains_key(id)).collect();
-        self.marks = known;
+        self.marks.retain(|id| self.pool.contains_key(id));
     }
 
     /// What to ask for: the first page, what changed in sight, or the next page.
@@ -296,41 +298,12 @@ impl Jobs {
     }
 }
 
-/// The rows that match what was typed: each word is somewhere in the row, or its letters are close together in the title.
-fn fuzzy<'a>(typed: &str, rows: impl Iterator<Item = &'a JobRow>) -> Vec<JobId> {
-    let words: Vec<String> = typed.split_whitespace().map(str::to_lowercase).collect();
-    let atoms: Vec<Atom> = words.iter().map(|w| Atom::new(w, CaseMatching::Ignore, Normalization::Smart, AtomKind::Fuzzy, false)).collect();
-    let mut matcher = Matcher::new(Config::DEFAULT);
-    let (mut chars, mut found) = (Vec::new(), Vec::new());
-    rows.filter(|row| {
-        let all = haystack(row);
-        words.iter().zip(&atoms).all(|(word, atom)| {
-            if all.contains(word) {
-                return true;
-            }
-            found.clear();
-            let hit = atom.indices(Utf32Str::new(&row.title, &mut chars), &mut matcher, &mut found).is_some();
-            let span = found.iter().max().zip(found.iter().min()).map_or(0, |(max, min)| max - min + 1);
-            // letters strewn over a whole title are a coincidence
-            hit && span as usize <= word.chars().count() * 2
-        })
-    })
-    .map(|row| row.id)
-    .collect()
-}
-
-fn haystack(row: &JobRow) -> String {
-    let worker = row.worker.as_deref().unwrap_or("");
-    let note = row.note.as_deref().unwrap_or("");
-    format!("#{} {} {} {} {} {worker} {} {note}", row.id, row.title, row.state, row.backend, row.kind, row.priority).to_lowercase()
-}
-
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::domain::{Kind, Lane, Priority, Timestamp};
 
-    fn row(id: i64, title: &str) -> JobRow {
+    pub fn row(id: i64, title: &str) -> JobRow {
         JobRow {
             id: JobId(id),
             title: title.to_owned(),
@@ -432,17 +405,5 @@ mod tests {
         jobs.take(&filter, &page, vec![row(1, "other")], StateCounts::new(), false);
         jobs.sync(20);
         assert!(jobs.rows.is_empty() && !jobs.loaded);
-    }
-
-    #[test]
-    fn typing_finds_words_and_near_misses_but_no_coincidences() {
-        let rows = [row(1, "Migrate the billing tables"), row(2, "Is the disk alert on db-3 real?"), row(3, "Fix the login test")];
-        let found = |typed: &str| fuzzy(typed, rows.iter()).into_iter().map(|id| id.0).collect::<Vec<_>>();
-        assert_eq!(found("bill"), [1]);
-        assert_eq!(found("biling"), [1]);
-        assert_eq!(found("fix login"), [3]);
-        assert_eq!(found("#2"), [2]);
-        assert_eq!(found("claude"), [1, 2, 3]);
-        assert_eq!(found("zzz"), Vec::<i64>::new());
     }
 }
