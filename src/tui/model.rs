@@ -52,7 +52,20 @@ pub(super) enum View {
 pub(super) struct Toast {
     pub severity: Severity,
     pub text: String,
-    pub until: Timestamp,
+    /// The first tick since it is up: its time counts from there, since the clock may have slept before.
+    pub since: Option<Timestamp>,
+}
+
+impl Toast {
+    /// True when it has been up long enough to be read.
+    pub fn over(&self, now: Timestamp) -> bool {
+        let seconds = match self.severity {
+            Severity::Info => 4,
+            Severity::Warn => 7,
+            Severity::Fail => 12,
+        };
+        self.since.is_some_and(|t| now.since(t).as_secs() >= seconds)
+    }
 }
 
 /// Commands that were sent together, and what has become of them.
@@ -171,13 +184,7 @@ impl Model {
 
     /// Tells the operator something for a few seconds.
     pub(super) fn say(&mut self, severity: Severity, text: impl Into<String>) {
-        let seconds = match severity {
-            Severity::Info => 4,
-            Severity::Warn => 7,
-            Severity::Fail => 12,
-        };
-        let until = self.now + std::time::Duration::from_secs(seconds);
-        self.toast = Some(Toast { severity, text: text.into(), until });
+        self.toast = Some(Toast { severity, text: text.into(), since: None });
     }
 
     /// True when this pane of the dashboard has the focus.

@@ -294,6 +294,11 @@ fn open_job(model: &mut Model, id: JobId, tab: Option<Tab>) {
 
 fn open(model: &mut Model) -> Vec<Effect> {
     if let Some(screen) = model.open.last_mut() {
+        let whole = screen.tab == Tab::Transcript && screen.transcript.selected().is_some_and(|b| !b.folds());
+        if whole {
+            model.say(Severity::Info, "this is shown in full: there is nothing to unfold");
+            return Vec::new();
+        }
         if let Some(id) = screen.open() {
             open_job(model, id, None);
         }

@@ -64,7 +64,10 @@ fn tick(model: &mut Model, now: Timestamp, utc_offset: i32) -> bool {
     let before = model.now;
     let zone = std::mem::replace(&mut model.utc_offset, utc_offset);
     model.now = now;
-    let gone = model.toast.as_ref().is_some_and(|t| t.until <= now);
+    if let Some(toast) = &mut model.toast {
+        toast.since.get_or_insert(now);
+    }
+    let gone = model.toast.as_ref().is_some_and(|t| t.over(now));
     if gone {
         model.toast = None;
     }

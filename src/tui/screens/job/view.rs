@@ -160,7 +160,7 @@ fn transcript(model: &Model, job: &JobScreen, area: Rect, buf: &mut Buffer, focu
         let Some(&(seq, line)) = tr.keys.get(index) else { continue };
         let Some(block) = tr.block(seq) else { continue };
         let row = row as u16;
-        let current = focused && index == tr.cursor.index && !tr.follow;
+        let current = focused && index == tr.cursor.index;
         let mut pen = Pen::new(buf, area, row);
         pen.put(if current { "▌" } else { " " }, t.accent);
         let minute = text::clock(block.at, model.utc_offset, false);

@@ -1,6 +1,7 @@
 //! The list of jobs, drawn.
 
 use super::{Jobs, TABS};
+use crate::domain::JobState;
 use crate::tui::model::Model;
 use crate::tui::screens::look::{self, Look};
 use crate::tui::text;
@@ -136,7 +137,11 @@ impl Columns {
             pen.cell(job.worker.as_deref().unwrap_or("–"), self.worker, t.dim).gap(1);
         }
         if self.tries {
-            let tries = if job.attempts > 0 { format!("{}/{}", job.attempts, job.max_attempts) } else { String::new() };
+            let tries = if job.attempts > u32::from(job.state == JobState::Done) {
+                format!("{}/{}", job.attempts, job.max_attempts)
+            } else {
+                String::new()
+            };
             pen.cell(&tries, 4, t.warn);
         }
         pen.right_cell(&look::when(job, look.now, look.utc_offset), 7, t.text).gap(1);
