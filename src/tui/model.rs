@@ -6,6 +6,7 @@ use super::screens::dashboard::{Dashboard, Pane};
 use super::screens::job::JobScreen;
 use super::screens::jobs::Jobs;
 use super::screens::logs::{Book, LogView};
+use super::screens::look::Look;
 use super::screens::workers::Workers;
 use super::theme::Theme;
 use crate::domain::{Command, ProjectId, Timestamp};
@@ -51,7 +52,20 @@ pub(super) enum View {
 pub(super) struct Toast {
     pub severity: Severity,
     pub text: String,
-    pub until: Timestamp,
+    /// The first tick since it is up: its time counts from there, since the clock may have slept before.
+    pub since: Option<Timestamp>,
+}
+
+impl Toast {
+    /// True when it has been up long enough to be read.
+    pub fn over(&self, now: Timestamp) -> bool {
+        let seconds = match self.severity {
+            Severity::Info => 4,
+            Severity::Warn => 7,
+            Severity::Fail => 12,
+        };
+        self.since.is_some_and(|t| now.since(t).as_secs() >= seconds)
+    }
 }
 
 /// Commands that were sent together, and what has become of them.
@@ -163,15 +177,14 @@ impl Model {
         &self.options.theme
     }
 
+    /// How a row is drawn; `current` = the cursor is on it.
+    pub(super) fn look(&self, current: bool) -> Look<'_> {
+        Look { marked: false, current, now: self.now, utc_offset: self.utc_offset, theme: self.theme() }
+    }
+
     /// Tells the operator something for a few seconds.
     pub(super) fn say(&mut self, severity: Severity, text: impl Into<String>) {
-        let seconds = match severity {
-            Severity::Info => 4,
-            Severity::Warn => 7,
-            Severity::Fail => 12,
-        };
-        let until = self.now + std::time::Duration::from_secs(seconds);
-        self.toast = Some(Toast { severity, text: text.into(), until });
+        self.toast = Some(Toast { severity, text: text.into(), since: None });
     }
 
     /// True when this pane of the dashboard has the focus.

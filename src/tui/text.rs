@@ -173,11 +173,11 @@ pub fn wrap(line: Line<'static>, max: usize, indent: usize) -> Vec<Line<'static>
             end += 1; // wider than the whole line: alone on it, and cut when drawn
         }
         let mut next = end;
-        if end < cells.len() {
-            if let Some(blank) = cells[start..=end].iter().rposition(|(s, ..)| s == " ").filter(|&b| b > 0) {
-                end = start + blank;
-                next = end + 1;
-            }
+        if end < cells.len()
+            && let Some(blank) = cells[start..=end].iter().rposition(|(s, ..)| s == " ").filter(|&b| b > 0)
+        {
+            end = start + blank;
+            next = end + 1;
         }
         let mut spans: Vec<Span<'static>> = Vec::new();
         if !lines.is_empty() && indent > 0 {
@@ -244,7 +244,7 @@ pub fn bytes(n: u64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    if unit == 0 || value >= 100.0 { format!("{value:.0} {}", UNITS[unit]) } else { format!("{value:.1} {}", UNITS[unit]) }
+    if unit == 0 || value >= 10.0 { format!("{value:.0} {}", UNITS[unit]) } else { format!("{value:.1} {}", UNITS[unit]) }
 }
 
 /// Money: `$0.0042`, `$1.25`, `$1,204`.

@@ -111,18 +111,18 @@ fn header(model: &Model, area: Rect, buf: &mut Buffer) {
     .collect();
     let width: u16 = tabs.iter().map(|(l, _)| text::width(l) as u16).sum::<u16>() + 7;
     if pen.left() > width {
-        pen.to_right(width);
+        pen.skip_to_right(width);
         for (label, current) in &tabs {
             pen.put(label, if *current { t.badge } else { t.dim });
         }
     } else if let Some((label, _)) = tabs.iter().find(|(_, current)| *current) {
         let width = text::width(label) as u16 + 7;
         if pen.left() > width {
-            pen.to_right(width).put(label, t.badge);
+            pen.skip_to_right(width).put(label, t.badge);
         }
     }
     if pen.left() > 5 {
-        pen.to_right(6).put(&clock, t.title);
+        pen.skip_to_right(6).put(&clock, t.title);
     }
     if head(area.height) == 2 {
         second(model, Pen::new(buf, area, 1));
@@ -137,15 +137,14 @@ fn second(model: &Model, mut pen: Pen<'_>) {
     pen.gap(1);
     if s.demo && pen.left() > 100 {
         pen.put("throw-away workspace with recorded agents", t.warn).put("  ", t.dim);
-    } else if pen.left() >= 110 {
-        let room = if wide { 40 } else { 24 };
-        let path = tail(&s.workspace, room);
+    } else if wide || (pen.left() >= 110 && s.attention.is_empty()) {
+        let path = tail(&s.workspace, 40);
         pen.put(&path, t.dim).put("  ", t.dim);
     }
     let today = &s.today;
     pen.put("today ", t.dim).put(&text::thousands(today.created), t.title);
     pen.put(if today.created == 1 { " job" } else { " jobs" }, t.dim);
-    if pen.left() > 40 {
+    if pen.left() > 70 || s.attention.is_empty() {
         pen.put(" · ", t.dim).put(&text::thousands(today.done), t.ok).put(" done", t.dim);
     }
     if today.failed > 0 {
@@ -158,7 +157,7 @@ fn second(model: &Model, mut pen: Pen<'_>) {
     let needs = s.attention.len();
     let Some(first) = s.attention.first() else {
         if s.engine.mode != EngineMode::Starting && pen.left() > 24 {
-            pen.to_right(22).right_cell("✓ nothing needs you ", 22, t.dim);
+            pen.skip_to_right(22).right_cell("✓ nothing needs you ", 22, t.dim);
         }
         return;
     };
@@ -167,12 +166,15 @@ fn second(model: &Model, mut pen: Pen<'_>) {
         Some(Severity::Warn) => ("▲", t.badge_warn),
         _ => ("·", t.badge),
     };
-    let more = if needs > 1 { format!(" +{}", needs - 1) } else { String::new() };
     let remedy = if first.remedy.is_empty() { String::new() } else { format!(" → {}", text::clean_line(&first.remedy)) };
     let says = format!("{}{remedy}", text::clean_line(&first.says));
-    let badge = format!(" {mark} needs you{more} ");
+    let badge = match needs {
+        n if pen.left() < 60 => format!(" {mark} {n} "),
+        1 => format!(" {mark} 1 needs you "),
+        n => format!(" {mark} {n} need you "),
+    };
     let width = (text::width(&badge) + 1 + text::width(&says) + 1) as u16;
-    pen.gap(2).to_right(width).put(&badge, style).gap(1);
+    pen.gap(2).skip_to_right(width).put(&badge, style).gap(1);
     let room = pen.left().saturating_sub(1);
     pen.cell(&says, room, t.text);
 }
@@ -246,11 +248,11 @@ pub(super) fn here(model: &Model) -> Vec<(Action, &'static str)> {
         View::Jobs => vec![
             (Open, "open"),
             (Dispatch, "dispatch"),
-            (Mark, "mark"),
-            (Filter, "filter"),
-            (Right, "next tab"),
             (Kill, "kill"),
+            (Filter, "filter"),
+            (Mark, "mark"),
             (Retry, "retry"),
+            (Right, "next tab"),
             (Raise, "raise"),
             (Lower, "lower"),
             (Undo, "undo"),
@@ -285,7 +287,7 @@ fn key_line(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
             let room = pen.left().saturating_sub(if wide { text::width(hint) as u16 + 2 } else { 1 });
             let x = input.draw(&mut pen, room, t.text);
             if wide {
-                pen.to_right(text::width(hint) as u16).put(hint, t.dim);
+                pen.skip_to_right(text::width(hint) as u16).put(hint, t.dim);
             }
             return Some(Position { x, y: area.y });
         }

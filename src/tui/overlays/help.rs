@@ -19,7 +19,7 @@ pub struct Help {
 enum Row {
     Head(&'static str),
     Key(Action, &'static str),
-    Marks,
+    Marks(&'static [JobState]),
     Blank,
 }
 
@@ -50,7 +50,7 @@ impl Help {
         rows.extend(Action::ALL.iter().filter(|a| !mine.iter().any(|(m, _)| m == *a)).map(|a| Row::Key(*a, a.help())));
         rows.push(Row::Blank);
         rows.push(Row::Head("Marks"));
-        rows.push(Row::Marks);
+        rows.extend(JobState::ALL.chunks(4).map(Row::Marks));
         let columns = if area.width >= 110 { 2 } else { 1 };
         let per = rows.len().div_ceil(columns);
         let outer = center(area, if columns == 2 { 106 } else { 58 }, per as u16 + 2);
@@ -72,9 +72,9 @@ impl Help {
                     Row::Key(action, says) => {
                         pen.gap(1).cell(&model.options.keymap.keys(*action), 14, t.title).gap(1).put(says, t.text);
                     }
-                    Row::Marks => {
+                    Row::Marks(states) => {
                         pen.gap(1);
-                        for state in JobState::ALL {
+                        for state in *states {
                             let (mark, style) = look::state(*state, t);
                             pen.put(&format!("{mark} "), style).put(state.as_str(), t.dim).gap(1);
                         }

@@ -178,10 +178,11 @@ fn spelled(typed: &str) -> Vec<Entry> {
         return vec![entry(format!("filter {text}"), "narrow the list on screen", Run::Filter(text))];
     }
     let level = |s: &str| s.parse::<Priority>().ok();
-    if verb == "priority" && words.clone().next().is_none() {
-        if let Some(p) = level(arg).filter(|_| arg.starts_with(['p', 'P']) || arg.len() == 1) {
-            return vec![entry(format!("priority {p}"), "of the selected job", Run::SetPriority(None, p))];
-        }
+    if verb == "priority"
+        && words.clone().next().is_none()
+        && let Some(p) = level(arg).filter(|_| arg.starts_with(['p', 'P']) || arg.len() == 1)
+    {
+        return vec![entry(format!("priority {p}"), "of the selected job", Run::SetPriority(None, p))];
     }
     let Ok(id) = arg.parse::<JobId>() else { return Vec::new() };
     match verb {
@@ -232,6 +233,11 @@ fn entries(model: &Model) -> Vec<Entry> {
     for (action, words) in named {
         all.push(Entry { words: words.into(), help: action.help().into(), key: keys.key(action), run: Run::Action(action) });
     }
+    for a in &s.attention {
+        if let Some(job) = a.job {
+            all.push(entry(format!("job {job}"), text::clean_line(&a.says).into_owned(), Run::OpenJob(job)));
+        }
+    }
     let send = |command: Command, label: &str| Run::Send { commands: vec![command], label: label.to_owned() };
     let engine_paused = s.engine.mode == EngineMode::Paused;
     let (words, help) = if engine_paused {
@@ -260,7 +266,7 @@ fn entries(model: &Model) -> Vec<Entry> {
     }
     for level in 0..=5 {
         if let Some(p) = Priority::new(level) {
-            all.push(entry(format!("priority {p}"), format!("of the selected job: {} lane", p.lane().name()), Run::SetPriority(None, p)));
+            all.push(entry(format!("priority {p}"), format!("selected job, {} lane", p.lane().name()), Run::SetPriority(None, p)));
         }
     }
     for (words, help) in [

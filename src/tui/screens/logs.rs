@@ -148,6 +148,11 @@ impl LogView {
         self.more = false;
     }
 
+    /// There may be older lines after all: the engine is there again.
+    pub fn retry(&mut self) {
+        self.more = true;
+    }
+
     /// Filters anew.
     pub fn set_filter(&mut self, filter: &str) {
         if self.filter != filter {
@@ -198,7 +203,7 @@ impl LogView {
         for (row, index) in self.cursor.visible().enumerate() {
             let row = row as u16;
             let Some(line) = self.rows.get(index).and_then(|&k| self.line(book, k)) else { continue };
-            let current = look.focused && index == self.cursor.index && !self.follow;
+            let current = look.focused && index == self.cursor.index;
             draw_line(line, area, row, buf, look, current);
         }
     }

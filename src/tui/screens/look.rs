@@ -6,6 +6,15 @@ use crate::tui::theme::Theme;
 use crate::wire::{JobRow, LiveAttempt};
 use ratatui::style::Style;
 
+/// How one row is drawn.
+pub struct Look<'a> {
+    pub marked: bool,
+    pub current: bool,
+    pub now: Timestamp,
+    pub utc_offset: i32,
+    pub theme: &'a Theme,
+}
+
 /// A mark and a style for a job's state.
 pub fn state(state: JobState, t: &Theme) -> (&'static str, Style) {
     match state {
@@ -107,13 +116,24 @@ pub fn limit(kind: LimitKind) -> &'static str {
     }
 }
 
+/// The same in a word, for narrow panes.
+pub fn limit_short(kind: LimitKind) -> &'static str {
+    match kind {
+        LimitKind::Throttle => "throttled",
+        LimitKind::Window => "quota",
+        LimitKind::Auth => "login refused",
+        LimitKind::Overload => "overload",
+        LimitKind::Operator => "held",
+    }
+}
+
 /// The one time that matters for a job in its state: how long it runs or waits, or when it ended.
 pub fn when(row: &JobRow, now: Timestamp, utc_offset: i32) -> String {
     let since = |t: Option<Timestamp>| t.map(|t| text::duration(now.since(t).as_millis() as u64)).unwrap_or_default();
     match row.state {
         JobState::Running | JobState::Reviewing => since(row.started_at),
-        JobState::Queued => since(row.queued_at.or(Some(row.created_at))),
-        JobState::Waiting => since(Some(row.created_at)),
+        JobState::Queued => text::age(now.since(row.queued_at.unwrap_or(row.created_at)).as_millis() as u64),
+        JobState::Waiting => text::age(now.since(row.created_at).as_millis() as u64),
         JobState::Done | JobState::Failed | JobState::Killed => {
             let moment = row.finished_at.map(|t| text::moment(t, now, utc_offset)).unwrap_or_default();
             // the day is enough for what is not of today

@@ -1,7 +1,7 @@
 //! Workers as a table: on the dashboard and on their own screen.
 
-use super::look;
-use crate::domain::Timestamp;
+use super::look::{self, Look};
+use crate::domain::{Liveness, WorkerId, WorkerStatus};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{Pen, heartbeat};
@@ -9,6 +9,18 @@ use crate::wire::WorkerRow;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+
+/// The workers in the order in which they are shown: those in trouble first, else as the engine orders them.
+pub fn order<'a>(workers: impl Iterator<Item = &'a WorkerRow>) -> Vec<WorkerId> {
+    let mut rows: Vec<&WorkerRow> = workers.collect();
+    rows.sort_by_key(|w| !in_trouble(w));
+    rows.into_iter().map(|w| w.id).collect()
+}
+
+fn in_trouble(w: &WorkerRow) -> bool {
+    let live = w.live.as_ref().is_some_and(|l| l.hang.is_some() || l.liveness == Liveness::Silent || !l.connected);
+    live || w.status == WorkerStatus::Unhealthy
+}
 
 /// Which columns there is room for.
 pub struct Columns {
@@ -23,26 +35,13 @@ pub struct Columns {
 impl Columns {
     /// For a table of this width.
     pub fn of(width: u16) -> Columns {
-        Columns {
-            name: if width >= 130 {
-                18
-            } else if width >= 90 {
-                14
-            } else {
-                11
-            },
-            model: if width >= 130 {
-                18
-            } else if width >= 100 {
-                12
-            } else {
-                0
-            },
-            jobs: width >= 84,
-            tokens: width >= 64,
-            last: width >= 118,
-            project: width >= 190,
-        }
+        let (name, model) = match width {
+            130.. => (18, 18),
+            110.. => (13, 12),
+            90.. => (13, 0),
+            _ => (11, 0),
+        };
+        Columns { name, model, jobs: width >= 84, tokens: width >= 64, last: width >= 140, project: width >= 190 }
     }
 
     /// Draws the column titles.
@@ -54,7 +53,7 @@ impl Columns {
         if self.project {
             pen.cell("project", 8, s).gap(1);
         }
-        pen.cell("heartbeat", 8, s).gap(1).right_cell("time", 6, s).gap(1);
+        pen.cell("heartbeat", 10, s).gap(1).right_cell("time", 6, s).gap(1);
         if self.tokens {
             pen.right_cell("tok", 6, s).gap(1);
         }
@@ -65,7 +64,8 @@ impl Columns {
     }
 
     /// Draws one worker.
-    pub fn row(&self, worker: &WorkerRow, area: Rect, row: u16, buf: &mut Buffer, now: Timestamp, current: bool, t: &Theme) {
+    pub fn row(&self, worker: &WorkerRow, area: Rect, row: u16, buf: &mut Buffer, look: &Look<'_>) {
+        let (t, now, current) = (look.theme, look.now, look.current);
         let live = worker.live.as_ref();
         let (mark, word, style) = look::worker(worker.status, live, t);
         let mut pen = Pen::new(buf, area, row);
@@ -81,7 +81,7 @@ impl Columns {
             pen.cell(&project, 8, t.dim).gap(1);
         }
         let Some(live) = live else {
-            pen.gap(8).gap(1).gap(6).gap(1);
+            pen.gap(10).gap(1).gap(6).gap(1);
             self.totals(&mut pen, None, worker, t);
             let kind = if worker.persistent { "" } else { "one job only" };
             pen.put(kind, t.dim);
@@ -105,7 +105,7 @@ impl Columns {
         if self.tokens {
             match tokens {
                 Some(n) => pen.right_cell(&text::count(n), 6, t.text),
-                None => pen.right_cell(&text::count(worker.total_tokens), 6, t.dim),
+                None => pen.right_cell("–", 6, t.dim),
             };
             pen.gap(1);
         }

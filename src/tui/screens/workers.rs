@@ -3,7 +3,7 @@
 use super::dashboard::movement;
 use super::job::overview::{self, Page};
 use super::look;
-use super::worker_table::Columns;
+use super::worker_table::{self, Columns};
 use crate::domain::WorkerId;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
@@ -44,7 +44,7 @@ impl Workers {
     /// Brings rows and place up to date.
     pub fn sync(&mut self, snapshot: &Snapshot, height: usize) {
         let needle = self.filter.to_lowercase();
-        self.ids = snapshot.workers.iter().filter(|w| matches(w, &needle)).map(|w| w.id).collect();
+        self.ids = worker_table::order(snapshot.workers.iter().filter(|w| matches(w, &needle)));
         self.cursor.sync(&self.ids, height);
     }
 
@@ -151,7 +151,7 @@ pub fn draw(model: &Model, body: Rect, buf: &mut Buffer) {
     }
     for (row, index) in w.cursor.visible().enumerate() {
         if let Some(worker) = w.ids.get(index).and_then(|id| s.workers.iter().find(|w| w.id == *id)) {
-            columns.row(worker, rows, row as u16, buf, model.now, index == w.cursor.index, t);
+            columns.row(worker, rows, row as u16, buf, &model.look(index == w.cursor.index));
         }
     }
     if detail.height == 0 {

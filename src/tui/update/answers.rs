@@ -1,6 +1,6 @@
 //! Answers from the desk find who asked for them.
 
-use super::commands;
+use super::{batches, commands};
 use crate::domain::{Applied, Command, JobId};
 use crate::tui::model::Model;
 use crate::tui::msg::Effect;
@@ -55,7 +55,7 @@ fn answers(query: &Query, answer: &Answer) -> bool {
 fn failed(model: &mut Model, query: Query, message: String) -> Vec<Effect> {
     match query {
         Query::Command(command) => {
-            commands::finished(model, &command, Err(message));
+            batches::finished(model, &command, Err(message));
             return Vec::new();
         }
         Query::Jobs { .. } => model.jobs.give_up(),
@@ -88,14 +88,14 @@ fn applied_(model: &mut Model, command: &Command, applied: Applied) -> Vec<Effec
         open.touch();
     }
     match applied {
-        Applied::Done { message, undo } => commands::finished(model, command, Ok((message, undo))),
+        Applied::Done { message, undo } => batches::finished(model, command, Ok((message, undo))),
         Applied::Added { job, existing } => {
             let says = if existing { format!("job {job} is open already with the same dedup key") } else { format!("job {job} queued") };
-            commands::finished(model, command, Ok((says, None)));
+            batches::finished(model, command, Ok((says, None)));
         }
-        Applied::Refused { message } => commands::finished(model, command, Err(message)),
+        Applied::Refused { message } => batches::finished(model, command, Err(message)),
         Applied::Stale { message } => {
-            commands::forget(model, command);
+            batches::forget(model, command);
             return ask_again(model, command.clone(), message);
         }
     }

@@ -1,15 +1,13 @@
 //! The operator's commands: on what, with what was seen, asked first where it cannot be undone.
 
+use super::batches::send;
 use crate::domain::{AttemptId, Command, JobId, JobState, Lane, Priority, Seen, WorkerStatus};
-use crate::tui::model::{Batch, Model, Undo, View};
+use crate::tui::model::{Model, View};
 use crate::tui::msg::Effect;
 use crate::tui::overlays::{Confirm, Overlay};
 use crate::tui::screens::dashboard::{LaneItem, Pane};
 use crate::tui::text;
 use crate::wire::{EngineMode, JobRow, Query, Severity, WorkerRow};
-
-/// Undo steps that are kept.
-const UNDO: usize = 50;
 
 /// A job that a command is about, as it is shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,98 +127,6 @@ fn targets(model: &mut Model) -> Vec<Target> {
     }
 }
 
-/// Sends commands, as one step for undo.
-pub fn send(model: &mut Model, label: impl Into<String>, commands: Vec<Command>) -> Vec<Effect> {
-    send_(model, label.into(), commands, false)
-}
-
-fn send_(model: &mut Model, label: String, commands: Vec<Command>, undoing: bool) -> Vec<Effect> {
-    if model.options.read_only {
-        model.say(Severity::Warn, "this console only watches: start it without `--watch` to act");
-        return Vec::new();
-    }
-    if commands.is_empty() {
-        return Vec::new();
-    }
-    model.batches.push(Batch {
-        label,
-        open: commands.clone(),
-        done: 0,
-        message: String::new(),
-        undo: Vec::new(),
-        problems: Vec::new(),
-        undoing,
-    });
-    commands.into_iter().map(|c| Effect::Ask(Query::Command(c))).collect()
-}
-
-/// A command came back: with a message and what undoes it, or with why not.
-pub fn finished(model: &mut Model, command: &Command, result: Result<(String, Option<Command>), String>) {
-    let Some(i) = model.batches.iter().position(|b| b.open.contains(command)) else { return };
-    let batch = &mut model.batches[i];
-    if let Some(at) = batch.open.iter().position(|c| c == command) {
-        batch.open.remove(at);
-    }
-    match result {
-        Ok((message, undo)) => {
-            batch.done += 1;
-            batch.message = message;
-            batch.undo.extend(undo);
-        }
-        Err(problem) => batch.problems.push(problem),
-    }
-    close(model, i);
-}
-
-/// A command is not to be answered any more (it is asked again).
-pub fn forget(model: &mut Model, command: &Command) {
-    if let Some(i) = model.batches.iter().position(|b| b.open.contains(command)) {
-        model.batches[i].open.retain(|c| c != command);
-        close(model, i);
-    }
-}
-
-/// Ends a batch whose last command is answered: says what became of it, and remembers how to undo it.
-fn close(model: &mut Model, i: usize) {
-    if !model.batches[i].open.is_empty() {
-        return;
-    }
-    let batch = model.batches.remove(i);
-    if matches!(batch.label.as_str(), "dispatch") && batch.done > 0 {
-        model.draft = None;
-    }
-    let undoable = !batch.undo.is_empty() && !batch.undoing;
-    let key = model.options.keymap.key(crate::tui::Action::Undo);
-    let hint = if undoable { format!(" ({key} undoes it)") } else { String::new() };
-    match (batch.done, batch.problems.as_slice()) {
-        (0, []) => {}
-        (1, []) => model.say(Severity::Info, format!("{}{hint}", batch.message)),
-        (n, []) => model.say(Severity::Info, format!("{}: {}{hint}", batch.label, text::plural(n as u64, "job"))),
-        (0, [problem]) => model.say(Severity::Fail, problem.clone()),
-        (n, problems) => {
-            let first = problems[0].clone();
-            model.say(Severity::Fail, format!("{}: {n} done, {} refused: {first}", batch.label, problems.len()));
-        }
-    }
-    if undoable {
-        model.undo.push(Undo { label: batch.label, commands: batch.undo });
-        if model.undo.len() > UNDO {
-            model.undo.remove(0);
-        }
-    }
-}
-
-/// Takes the last step back.
-pub fn undo(model: &mut Model) -> Vec<Effect> {
-    match model.undo.pop() {
-        Some(step) => send_(model, format!("undid {}", step.label), step.commands, true),
-        None => {
-            model.say(Severity::Info, "nothing to undo");
-            Vec::new()
-        }
-    }
-}
-
 /// The word for what a command does.
 pub fn verb(command: &Command) -> &'static str {
     match command {
@@ -269,11 +175,9 @@ fn ask_kill(model: &mut Model, all: Vec<Target>) -> Vec<Effect> {
     } else {
         if !running.is_empty() {
             let tokens: u64 = running.iter().map(|t| t.tokens).sum();
-            body.push(format!(
-                "{} end with all their processes, {} tokens so far:",
-                text::plural(running.len() as u64, "running job"),
-                text::count(tokens)
-            ));
+            let end = if running.len() == 1 { "ends with all its processes" } else { "end with all their processes" };
+            let what = text::plural(running.len() as u64, "running job");
+            body.push(format!("{what} {end}, {} tokens so far:", text::count(tokens)));
             list(&running, &mut body);
         }
         let rest: Vec<&Target> = live.iter().filter(|t| t.state != JobState::Running).collect();
@@ -282,7 +186,7 @@ fn ask_kill(model: &mut Model, all: Vec<Target>) -> Vec<Effect> {
             list(&rest, &mut body);
         }
         if all.len() > live.len() {
-            body.push(format!("{} are over already and stay as they are.", all.len() - live.len()));
+            body.push(stays(all.len() - live.len(), "over already"));
         }
         format!("Kill {} jobs?", live.len())
     };
@@ -300,6 +204,10 @@ fn list(targets: &[&Target], body: &mut Vec<String>) {
     if targets.len() > SHOWN {
         body.push(format!("  … and {} more", targets.len() - SHOWN));
     }
+}
+
+fn stays(n: usize, why: &str) -> String {
+    if n == 1 { format!("1 is {why} and stays as it is.") } else { format!("{n} are {why} and stay as they are.") }
 }
 
 fn confirm(model: &mut Model, confirm: Confirm) {
@@ -364,7 +272,7 @@ pub fn retry(model: &mut Model) -> Vec<Effect> {
             let mut body = Vec::new();
             list(&many.iter().collect::<Vec<_>>(), &mut body);
             if all.len() > many.len() {
-                body.push(format!("{} are not over and stay as they are.", all.len() - many.len()));
+                body.push(stays(all.len() - many.len(), "not over"));
             }
             let title = format!("Retry {} jobs?", many.len());
             confirm(model, Confirm { title, body, verb: "retry".to_owned(), commands, awaits: None, enrich: None });

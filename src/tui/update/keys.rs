@@ -1,6 +1,6 @@
 //! Keys: to the topmost layer, else to the screen.
 
-use super::commands;
+use super::{batches, commands};
 use crate::domain::JobId;
 use crate::tui::keymap::Action;
 use crate::tui::model::{Model, View};
@@ -142,7 +142,7 @@ fn do_(model: &mut Model, run: Run) -> Vec<Effect> {
         Run::Drain => commands::drain(model),
         Run::Send { commands, label } => {
             model.jobs.marks.clear();
-            commands::send(model, label, commands)
+            batches::send(model, label, commands)
         }
     }
 }
@@ -173,7 +173,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Retry => return commands::retry(model),
         Action::Pause => return commands::pause(model),
         Action::PauseEngine => return commands::pause_engine(model),
-        Action::Undo => return commands::undo(model),
+        Action::Undo => return batches::undo(model),
         Action::Mark => {
             if model.open.is_empty() && model.view == View::Jobs {
                 model.jobs.mark();
@@ -294,6 +294,11 @@ fn open_job(model: &mut Model, id: JobId, tab: Option<Tab>) {
 
 fn open(model: &mut Model) -> Vec<Effect> {
     if let Some(screen) = model.open.last_mut() {
+        let whole = screen.tab == Tab::Transcript && screen.transcript.selected().is_some_and(|b| !b.folds());
+        if whole {
+            model.say(Severity::Info, "this is shown in full: there is nothing to unfold");
+            return Vec::new();
+        }
         if let Some(id) = screen.open() {
             open_job(model, id, None);
         }

@@ -1,6 +1,7 @@
 //! What happens to the model: pure, no lock, no await, no SQL, no clock.
 
 mod answers;
+mod batches;
 mod commands;
 mod keys;
 
@@ -63,7 +64,10 @@ fn tick(model: &mut Model, now: Timestamp, utc_offset: i32) -> bool {
     let before = model.now;
     let zone = std::mem::replace(&mut model.utc_offset, utc_offset);
     model.now = now;
-    let gone = model.toast.as_ref().is_some_and(|t| t.until <= now);
+    if let Some(toast) = &mut model.toast {
+        toast.since.get_or_insert(now);
+    }
+    let gone = model.toast.as_ref().is_some_and(|t| t.over(now));
     if gone {
         model.toast = None;
     }
@@ -85,14 +89,19 @@ fn take_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Effect> {
         job.take_snapshot(&new);
     }
     let (was, is) = (old.engine.mode, new.engine.mode);
-    if was == EngineMode::Disconnected && is != was {
+    let away = |mode| matches!(mode, EngineMode::Disconnected | EngineMode::Starting);
+    if away(was) && !away(is) {
         // what was asked of the engine that is gone gets no answer any more
         model.asked.clear();
         model.jobs.touch();
         for job in &mut model.open {
             job.touch();
         }
-        model.say(Severity::Info, "connected again");
+        model.dash.log.retry();
+        model.logs.retry();
+        if was == EngineMode::Disconnected {
+            model.say(Severity::Info, "connected again");
+        }
     }
     let urgent = |s: &Snapshot| s.attention.iter().filter(|a| a.severity > Severity::Info).count();
     if old.engine.mode != EngineMode::Starting && urgent(&new) > urgent(&old) { vec![Effect::Bell] } else { Vec::new() }
@@ -134,15 +143,16 @@ pub(super) fn settle(model: &mut Model) {
 
 /// Asks for what the screen shows and does not have, each thing once.
 fn wants(model: &mut Model) -> Vec<Effect> {
-    if matches!(model.snapshot.engine.mode, EngineMode::Disconnected) {
+    // nobody is there to answer yet, or any more
+    if matches!(model.snapshot.engine.mode, EngineMode::Disconnected | EngineMode::Starting) {
         return Vec::new();
     }
     let mut effects = Vec::new();
     if let Some(open) = model.open.last_mut() {
-        if let Some(query) = open.wants() {
-            if ask(&mut model.asked, &query, &mut effects) {
-                open.asked(&query);
-            }
+        if let Some(query) = open.wants()
+            && ask(&mut model.asked, &query, &mut effects)
+        {
+            open.asked(&query);
         }
     } else {
         match model.view {
@@ -159,17 +169,17 @@ fn wants(model: &mut Model) -> Vec<Effect> {
             View::Jobs => {
                 // one page at a time: what changes meanwhile is asked for when it has come
                 let busy = model.asked.iter().any(|q| matches!(q, Query::Jobs { .. }));
-                if let Some(query) = model.jobs.wants().filter(|_| !busy || !model.jobs.loaded) {
-                    if ask(&mut model.asked, &query, &mut effects) {
-                        model.jobs.asked();
-                    }
+                if let Some(query) = model.jobs.wants().filter(|_| !busy || !model.jobs.loaded)
+                    && ask(&mut model.asked, &query, &mut effects)
+                {
+                    model.jobs.asked();
                 }
             }
             View::Workers => {
-                if let Some(query) = model.workers.wants() {
-                    if ask(&mut model.asked, &query, &mut effects) {
-                        model.workers.asked();
-                    }
+                if let Some(query) = model.workers.wants()
+                    && ask(&mut model.asked, &query, &mut effects)
+                {
+                    model.workers.asked();
                 }
             }
         }
@@ -186,4 +196,3 @@ fn ask(asked: &mut Vec<Query>, query: &Query, effects: &mut Vec<Effect>) -> bool
     effects.push(Effect::Ask(query.clone()));
     true
 }
-

@@ -48,15 +48,15 @@ pub fn sparkline(pen: &mut Pen<'_>, width: u16, values: &[u64], theme: &Theme) {
     }
 }
 
-/// The heartbeat of a running attempt in eight columns: a bar that empties over the interval while it is fresh, words when it is not.
+/// The heartbeat of a running attempt in ten columns: a bar that empties over the interval while it is fresh, words when it is not.
 pub fn heartbeat(pen: &mut Pen<'_>, live: &LiveAttempt, age_ms: Option<u64>, theme: &Theme) {
-    const BAR: u16 = 6;
+    const BAR: u16 = 8;
     let Some(age) = age_ms else {
-        pen.cell("starting", 8, theme.dim);
+        pen.cell("starting", 10, theme.dim);
         return;
     };
     if !live.connected {
-        pen.cell(&format!("○ {}", text::age(age)), 8, theme.warn);
+        pen.cell(&format!("○ away {}", text::age(age)), 10, theme.warn);
         return;
     }
     match live.liveness {
@@ -69,10 +69,10 @@ pub fn heartbeat(pen: &mut Pen<'_>, live: &LiveAttempt, age_ms: Option<u64>, the
             pen.put("♥", theme.ok).cell(&bar, BAR + 1, theme.ok);
         }
         Liveness::Late => {
-            pen.cell(&format!("▲ {:>4}", text::age(age)), 8, theme.warn);
+            pen.cell(&format!("▲ late {}", text::age(age)), 10, theme.warn);
         }
         Liveness::Silent => {
-            pen.cell(&format!("✗ {:>4}", text::age(age)), 8, theme.fail);
+            pen.cell(&format!("✗ none {}", text::age(age)), 10, theme.fail);
         }
     }
 }

@@ -48,6 +48,12 @@ impl<K: PartialEq + Clone> Cursor<K> {
         self.key = keys.get(self.index).cloned();
     }
 
+    /// Shows the first row again if that does not put the selection out of sight.
+    pub fn show_top(&mut self) {
+        self.top = 0;
+        self.clamp();
+    }
+
     /// Moves the selection by rows.
     pub fn step(&mut self, by: isize, keys: &[K]) {
         self.go(self.index.saturating_add_signed(by), keys);

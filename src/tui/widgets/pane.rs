@@ -53,7 +53,7 @@ pub fn pane(area: Rect, buf: &mut Buffer, frame: &Frame<'_>, theme: &Theme) -> R
     if !shown.is_empty() {
         let w: u16 = shown.iter().map(|(f, _)| text::width(&text::clean_line(f)) as u16 + 3).sum::<u16>() - 1;
         let mut pen = Pen::new(buf, inside, 0);
-        pen.to_right(w + 1).put(" ", style);
+        pen.skip_to_right(w + 1).put(" ", style);
         for (i, (fact, fact_style)) in shown.iter().enumerate() {
             if i > 0 {
                 pen.put(" · ", style);
@@ -65,7 +65,7 @@ pub fn pane(area: Rect, buf: &mut Buffer, frame: &Frame<'_>, theme: &Theme) -> R
     if !frame.foot.is_empty() {
         let w = text::width(&frame.foot) as u16 + 2;
         if w + 2 <= inside.width {
-            Pen::new(buf, inside, last).to_right(w + 1).put(" ", style).put(&frame.foot, theme.dim).put(" ", style);
+            Pen::new(buf, inside, last).skip_to_right(w + 1).put(" ", style).put(&frame.foot, theme.dim).put(" ", style);
         }
     }
     Rect { x: area.x + 1, y: area.y + 1, width: area.width - 2, height: area.height - 2 }

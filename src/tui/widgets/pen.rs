@@ -3,7 +3,7 @@
 use crate::tui::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 
 /// A position in one row, and where the row ends.
@@ -67,7 +67,7 @@ impl<'a> Pen<'a> {
     }
 
     /// Moves to `columns` before the end, or stays if it is past that.
-    pub fn to_right(&mut self, columns: u16) -> &mut Self {
+    pub fn skip_to_right(&mut self, columns: u16) -> &mut Self {
         self.x = self.x.max(self.end.saturating_sub(columns));
         self
     }
@@ -86,6 +86,8 @@ impl<'a> Pen<'a> {
         }
         let clean = text::clean_line(content);
         let cut = text::fit(&clean, usize::from(room));
+        // what was drawn here before must not shine through; the ground stays
+        let style = Style { fg: Some(Color::Reset), sub_modifier: Modifier::all(), ..Style::new() }.patch(style);
         self.x = self.buf.set_stringn(self.x, self.y, cut, usize::from(room), style).0;
     }
 }

@@ -3,8 +3,8 @@
 use super::world;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use orc::domain::{
-    AgentEvent, Applied, Attempt, AttemptId, Command, Gate, Hang, Job, JobId, JobRow, JobSpec, JobState, Level, Outcome, PartKind, PromptPart, Usage,
-    Verdict,
+    AgentEvent, Applied, Attempt, AttemptId, Command, Gate, Hang, Job, JobId, JobRow, JobSpec, JobState, Level, Outcome, PartKind,
+    PromptPart, Usage, Verdict,
 };
 use orc::tui::{Choices, ColorLevel, Effect, Ground, Keymap, Model, Msg, Options, Theme, update, view};
 use orc::wire::{Answer, From, JobDetail, Query, Snapshot, SpooledEvent, WorkerDetail};
@@ -211,7 +211,13 @@ impl Console {
                     directory: "/home/ops/acme/projects/billing/.orc/worktrees/claude-main".to_owned(),
                     skills: vec!["code-review".to_owned()],
                     session_tokens: 88_400,
-                    attempts: self.rows.iter().filter(|r| r.worker.as_deref() == Some(w.name.as_str())).take(6).map(|r| attempt(r, 1)).collect(),
+                    attempts: self
+                        .rows
+                        .iter()
+                        .filter(|r| r.worker.as_deref() == Some(w.name.as_str()))
+                        .take(6)
+                        .map(|r| attempt(r, 1))
+                        .collect(),
                 })),
                 None => Answer::Failed { query, message: "there is no such worker".to_owned() },
             },
@@ -220,7 +226,11 @@ impl Console {
     }
 
     fn detail(&self, row: &JobRow) -> JobDetail {
-        let mut spec = JobSpec::new(row.title.clone(), row.backend.clone(), "Move `billing.invoices` to the new schema.\n\nKeep the old table until the totals agree.");
+        let mut spec = JobSpec::new(
+            row.title.clone(),
+            row.backend.clone(),
+            "Move `billing.invoices` to the new schema.\n\nKeep the old table until the totals agree.",
+        );
         spec.kind = row.kind;
         spec.priority = row.priority;
         spec.skills = vec!["code-review".to_owned(), "planning".to_owned()];
@@ -274,7 +284,11 @@ impl Console {
             why: if waits {
                 vec![
                     verdict(Gate::Engine, true, "running", ""),
-                    verdict(Gate::Dependency, row.open_dependencies == 0, "waits for #1471 and #1468", "they run now; both have to end well"),
+                    if row.open_dependencies == 0 {
+                        verdict(Gate::Dependency, true, "depends on nothing", "")
+                    } else {
+                        verdict(Gate::Dependency, false, "waits for #1471 and #1468", "they run now; both have to end well")
+                    },
                     verdict(Gate::Lane, true, "lane 1 is open", ""),
                     verdict(Gate::Budget, false, "273k of 400k used or reserved, this job is estimated at 140k", "about 1m20s, when the oldest tokens leave the window"),
                     verdict(Gate::Worker, true, "claude-main is free", ""),
@@ -335,7 +349,11 @@ fn transcript() -> Vec<SpooledEvent> {
         AgentEvent::Moving,
         AgentEvent::ToolCall { id: "t3".to_owned(), name: "Edit".to_owned(), input: r#"{"file_path":"src/billing/tests/totals.rs"}"#.to_owned() },
     ];
-    events.into_iter().enumerate().map(|(i, event)| SpooledEvent { seq: i as u64 + 1, at: world::ago(840 - i as i64 * 20), event }).collect()
+    events
+        .into_iter()
+        .enumerate()
+        .map(|(i, event)| SpooledEvent { seq: i as u64 + 1, at: world::ago(840 - i as i64 * 20), event })
+        .collect()
 }
 
 /// A key as the config spells it.

@@ -2,6 +2,7 @@
 
 mod desk;
 mod keys;
+mod picture;
 mod robust;
 mod screens;
 mod world;

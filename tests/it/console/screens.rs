@@ -30,7 +30,7 @@ fn other_screens() {
         ("job_overview", "tab tab enter shift-tab"),
         ("job_prompt", "tab tab enter tab"),
         ("job_result", "2 'jjjjjjjjjjjj' enter tab tab tab"),
-        ("job_waiting", "j j j j j j j enter"),
+        ("job_waiting", "2 l l l l enter"),
         ("confirm_kill", "tab tab x"),
         ("confirm_many", "2 'jj' space space space x"),
         ("palette", ": 'pri'"),
@@ -44,7 +44,8 @@ fn other_screens() {
         for size in [(120, 40), (80, 24)] {
             let mut c = Console::new(size, world::busy());
             // the panes of the low screen are one less
-            let keys = if size.0 == 80 { keys.replace("tab tab enter", "tab enter").replace("tab tab x", "tab x") } else { (*keys).to_owned() };
+            let keys =
+                if size.0 == 80 { keys.replace("tab tab enter", "tab enter").replace("tab tab x", "tab x") } else { (*keys).to_owned() };
             c.keys(&keys);
             assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), c.screen());
         }

@@ -1,11 +1,12 @@
 //! Values that a console might be shown: an empty workspace, a busy one, one in trouble.
 
 use orc::domain::{
-    AttemptId, Hang, JobId, JobState, Kind, Lane, Limit, LimitKind, Liveness, Outcome, Priority, Timestamp, WaitReason, WorkerId, WorkerStatus,
+    AttemptId, Hang, JobId, JobState, Kind, Lane, Limit, LimitKind, Liveness, Outcome, Priority, Timestamp, WaitReason, WorkerId,
+    WorkerStatus,
 };
 use orc::wire::{
-    Attention, BackendPause, BackendRow, BudgetView, EngineMode, HostView, JobRow, LaneView, LiveAttempt, LogLine, Severity, Slots, Snapshot,
-    Today, WorkerRow,
+    Attention, BackendPause, BackendRow, BudgetView, EngineMode, HostView, JobRow, LaneView, LiveAttempt, LogLine, Severity, Slots,
+    Snapshot, Today, WorkerRow,
 };
 
 /// 2025-11-24 14:32:05 UTC.
@@ -48,7 +49,14 @@ pub fn job(id: i64, title: &str) -> JobRow {
 
 fn queued(id: i64, level: u8, backend: &str, age: i64, title: &str) -> JobRow {
     let priority = Priority::new(level).unwrap();
-    JobRow { priority, lane: priority.lane(), backend: backend.to_owned(), created_at: ago(age), queued_at: Some(ago(age)), ..job(id, title) }
+    JobRow {
+        priority,
+        lane: priority.lane(),
+        backend: backend.to_owned(),
+        created_at: ago(age),
+        queued_at: Some(ago(age)),
+        ..job(id, title)
+    }
 }
 
 /// A worker that works on a job.
@@ -95,7 +103,16 @@ fn idle(id: i64, name: &str, backend: &str, model: &str, status: WorkerStatus) -
 }
 
 fn event(id: i64, seconds: i64, severity: Severity, what: &str, job: Option<i64>, actor: &str, text: &str) -> LogLine {
-    LogLine { id, at: ago(seconds), severity, actor: actor.to_owned(), what: what.to_owned(), job: job.map(JobId), attempt: None, text: text.to_owned() }
+    LogLine {
+        id,
+        at: ago(seconds),
+        severity,
+        actor: actor.to_owned(),
+        what: what.to_owned(),
+        job: job.map(JobId),
+        attempt: None,
+        text: text.to_owned(),
+    }
 }
 
 fn backend(name: &str, running: u32, max_running: u32) -> BackendRow {
@@ -111,7 +128,8 @@ pub fn empty() -> Snapshot {
     s.slots = Slots { max_running: 8, reserved: 1, running: 0 };
     s.budget = BudgetView { budget: 400_000, window_ms: 300_000, used: 0, reserved: 0, high: 0.8, low: 0.7, history: vec![0; 30] };
     s.backends = ["claude", "codex", "gemini", "opencode", "shell"].into_iter().map(|b| backend(b, 0, 0)).collect();
-    s.host = HostView { memory_available: 6 << 30, memory_low_water: 1 << 30, disk_available: 41 << 30, disk_low_water: 2 << 30, held: None };
+    s.host =
+        HostView { memory_available: 6 << 30, memory_low_water: 1 << 30, disk_available: 41 << 30, disk_low_water: 2 << 30, held: None };
     s
 }
 
@@ -123,8 +141,12 @@ pub fn busy() -> Snapshot {
     s.budget.used = 212_400;
     s.budget.reserved = 61_000;
     s.budget.history =
-        vec![0, 4, 9, 22, 31, 40, 38, 20, 11, 3, 0, 0, 8, 31, 44, 52, 61, 55, 40, 33, 21, 18, 24, 37, 48, 60, 52, 41, 38, 44].into_iter().map(|k| k * 1000).collect();
-    s.backends = vec![backend("claude", 3, 4), backend("codex", 1, 2), backend("gemini", 0, 0), backend("opencode", 0, 0), backend("shell", 2, 0)];
+        vec![0, 4, 9, 22, 31, 40, 38, 20, 11, 3, 0, 0, 8, 31, 44, 52, 61, 55, 40, 33, 21, 18, 24, 37, 48, 60, 52, 41, 38, 44]
+            .into_iter()
+            .map(|k| k * 1000)
+            .collect();
+    s.backends =
+        vec![backend("claude", 3, 4), backend("codex", 1, 2), backend("gemini", 0, 0), backend("opencode", 0, 0), backend("shell", 2, 0)];
     s.backends[2].pause = Some(BackendPause {
         limit: Limit { kind: LimitKind::Window, resets_at: Some(ago(-1960)), message: "quota exceeded for gemini-2.5-pro".to_owned() },
         since: ago(300),
@@ -220,8 +242,18 @@ pub fn busy() -> Snapshot {
     }
     s.workers = w;
     s.attention = vec![
-        Attention { severity: Severity::Warn, says: "codex-api is stuck: no output for 17m".to_owned(), remedy: "x kills it, R retries".to_owned(), job: Some(JobId(1468)) },
-        Attention { severity: Severity::Info, says: "gemini is out of quota until 15:04".to_owned(), remedy: "it resumes by itself".to_owned(), job: None },
+        Attention {
+            severity: Severity::Warn,
+            says: "codex-api is stuck: no output for 17m".to_owned(),
+            remedy: "x kills it, R retries".to_owned(),
+            job: Some(JobId(1468)),
+        },
+        Attention {
+            severity: Severity::Info,
+            says: "gemini is out of quota until 15:04".to_owned(),
+            remedy: "it resumes by itself".to_owned(),
+            job: None,
+        },
     ];
     s.log = vec![
         event(9001, 420, Severity::Info, "queued", Some(1479), "cron", "Add pagination to the orders endpoint"),
@@ -275,7 +307,12 @@ pub fn trouble() -> Snapshot {
     s.workers[7].status = WorkerStatus::Unhealthy;
     s.attention.insert(
         0,
-        Attention { severity: Severity::Fail, says: "claude: login refused".to_owned(), remedy: "run `claude login`, then resume the backend".to_owned(), job: None },
+        Attention {
+            severity: Severity::Fail,
+            says: "claude: login refused".to_owned(),
+            remedy: "run `claude login`, then resume the backend".to_owned(),
+            job: None,
+        },
     );
     s.dropped = 1204;
     s
@@ -316,7 +353,8 @@ pub fn history(s: &Snapshot) -> Vec<JobRow> {
             rows.push(row);
         }
     }
-    let titles = ["Fix the flaky login test", "Summarise yesterday's tickets", "Update the pricing page", "Check the backups", "Triage the inbox"];
+    let titles =
+        ["Fix the flaky login test", "Summarise yesterday's tickets", "Update the pricing page", "Check the backups", "Triage the inbox"];
     for id in 1195..=1495 {
         if rows.iter().any(|r| r.id.0 == id) {
             continue;

@@ -71,7 +71,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         pen.put(" + ", t.dim).put(&text::count(b.reserved), t.title).put(" reserved of ", t.dim).put(&text::count(b.budget), t.title);
         let mark = format!("│ {:.0} %", b.high * 100.0);
         if b.high > 0.0 && pen.left() > text::width(&mark) as u16 {
-            pen.to_right(text::width(&mark) as u16).put(&mark, t.dim);
+            pen.skip_to_right(text::width(&mark) as u16).put(&mark, t.dim);
         }
     }
     row += 1;
@@ -146,11 +146,14 @@ fn host(model: &Model, mut pen: Pen<'_>) {
         [("memory", h.memory_available, h.memory_low_water), ("disk", h.disk_available, h.disk_low_water)].into_iter().enumerate()
     {
         if i > 0 {
-            pen.put("  ", t.dim);
+            pen.put(" · ", t.dim);
         }
         let short = have < low;
-        pen.put(&text::bytes(have), if short { t.fail } else { t.text });
-        pen.put(&format!(" {name}{}", if short { " ▲ low" } else { " free" }), if short { t.fail } else { t.dim });
+        pen.put(name, t.dim).put(" ", t.dim).put(&text::bytes(have), if short { t.fail } else { t.text });
+        pen.put(if short { " ▲ low" } else { "" }, t.fail);
+    }
+    if pen.left() > 6 {
+        pen.put(" free", t.dim);
     }
 }
 
@@ -168,21 +171,29 @@ fn backend_line(model: &Model, backend: &BackendRow, pen: &mut Pen<'_>) {
         return;
     };
     pen.put("‖ ", t.warn).cell(&backend.name, 10, t.text);
-    pen.put(look::limit(pause.limit.kind), t.warn).put(" · ", t.dim);
-    pen.put(&pause_end(model, backend), t.text);
+    let word = look::limit(pause.limit.kind);
+    let long = pause_end(model, backend, false);
+    if usize::from(pen.left()) >= text::width(word) + 2 + text::width(&long) {
+        pen.put(word, t.warn).put(", ", t.dim).put(&long, t.text);
+    } else {
+        pen.put(look::limit_short(pause.limit.kind), t.warn).put(", ", t.dim).put(&pause_end(model, backend, true), t.text);
+    }
 }
 
 /// When a paused backend comes back, as honestly as it is known.
-pub fn pause_end(model: &Model, backend: &BackendRow) -> String {
+fn pause_end(model: &Model, backend: &BackendRow, short: bool) -> String {
     let Some(pause) = &backend.pause else { return String::new() };
     match pause.until {
+        None if short => "you resume it".to_owned(),
         None => "until you resume it".to_owned(),
         Some(until) => {
             let left = text::duration(until.since(model.now).as_millis() as u64);
-            if pause.guessed {
-                format!("reset unknown, next try in {left}")
-            } else {
-                format!("back in {left}, at {}", text::moment(until, model.now, model.utc_offset))
+            let at = text::moment(until, model.now, model.utc_offset);
+            match (pause.guessed, short) {
+                (true, false) => format!("reset unknown, next try in {left}"),
+                (true, true) => format!("reset unknown, try {left}"),
+                (false, false) => format!("back in {left}, at {at}"),
+                (false, true) => format!("back {at}, in {left}"),
             }
         }
     }

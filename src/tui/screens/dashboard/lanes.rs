@@ -6,7 +6,7 @@ use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::screens::jobs;
 use crate::tui::widgets::{Frame, Pen, empty, pane};
-use crate::wire::{LaneView, Snapshot};
+use crate::wire::{EngineMode, LaneView, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -66,7 +66,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
             }
             Some(LaneItem::Job(id)) => {
                 if let Some(job) = s.lanes.iter().flat_map(|l| &l.next).find(|j| j.id == *id) {
-                    let look = jobs::Look { marked: false, current, now: model.now, utc_offset: model.utc_offset, theme: t };
+                    let look = model.look(current);
                     jobs::draw_row(job, Pen::new(buf, inner, row), &look);
                 }
             }
@@ -80,7 +80,8 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     if running + queued + waiting == 0 && inner.height > used + 2 {
         let rest = Rect { y: inner.y + used, height: inner.height - used, ..inner };
         let key = model.options.keymap.key(Action::Dispatch);
-        empty(rest, buf, &["No work.", &format!("{key} dispatches a job; so does `orc job add` in a shell.")], t);
+        let head = if s.engine.mode == EngineMode::Starting { "The engine is starting …" } else { "No work." };
+        empty(rest, buf, &[head, &format!("{key} dispatches a job; so does `orc job add` in a shell.")], t);
     }
 }
 

@@ -35,7 +35,7 @@ impl Areas {
 
 /// Divides the body of the screen.
 pub fn areas(body: Rect, snapshot: &Snapshot) -> Areas {
-    if body.width >= 160 && body.height >= 36 {
+    if body.width >= 160 && body.height >= 30 {
         wide(body, snapshot)
     } else if body.width >= 100 && body.height >= 27 {
         standard(body, snapshot)
@@ -49,27 +49,27 @@ fn rect(body: Rect, x: u16, width: u16, at: u16, height: u16) -> Rect {
     Rect { x: body.x + x, y: body.y + at, width, height }.intersection(body)
 }
 
-/// Two columns: work on the left, means and news on the right.
+/// Lanes, budget and what needs the operator side by side; workers and log below in full width.
 fn wide(body: Rect, s: &Snapshot) -> Areas {
-    let right = (body.width * 2 / 5).min(88);
-    let left = body.width - right;
-    let workers = (s.workers.len() as u16 + 3).clamp(body.height / 3, body.height * 3 / 5);
-    let lanes = body.height - workers;
-    let budget = (s.backends.len() as u16 + 10).clamp(14, body.height / 2);
-    let needs = (s.attention.len() as u16 * 2 + 2).clamp(3, body.height / 4);
+    let third = (body.width / 4).clamp(46, 64);
+    let left = body.width - 2 * third;
+    let next: u16 = s.lanes.iter().map(|l| l.next.len() as u16).sum();
+    let top = (next + 5).max(s.backends.len() as u16 + 9).clamp(15, (body.height * 2 / 5).max(15));
+    let rest = body.height - top;
+    let workers = (s.workers.len() as u16 + 3).clamp(rest / 3, rest * 3 / 5);
     Areas {
-        lanes: rect(body, 0, left, 0, lanes),
-        workers: rect(body, 0, left, lanes, workers),
+        lanes: rect(body, 0, left, 0, top),
+        budget: Some(rect(body, left, third, 0, top)),
+        needs: Some(rect(body, left + third, third, 0, top)),
+        workers: rect(body, 0, body.width, top, workers),
+        log: Some(rect(body, 0, body.width, top + workers, rest - workers)),
         strip: None,
-        budget: Some(rect(body, left, right, 0, budget)),
-        needs: Some(rect(body, left, right, budget, needs)),
-        log: Some(rect(body, left, right, budget + needs, body.height - budget - needs)),
     }
 }
 
 /// Lanes beside the budget, then workers, then the log.
 fn standard(body: Rect, s: &Snapshot) -> Areas {
-    let right = (body.width * 2 / 5).clamp(44, 60);
+    let right = (body.width * 2 / 5).clamp(44, 56);
     let left = body.width - right;
     let top = (body.height * 2 / 5).clamp(11, 16);
     let rest = body.height - top;

@@ -9,7 +9,7 @@ pub use lanes::LaneItem;
 pub use layout::{Areas, areas};
 
 use super::logs::{LogLook, LogView};
-use super::worker_table::Columns;
+use super::worker_table::{self, Columns};
 use crate::domain::WorkerId;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
@@ -50,8 +50,7 @@ impl Dashboard {
         let lanes = inside(areas.lanes);
         self.lane_items = lanes::items(snapshot, lanes);
         self.lanes.sync(&self.lane_items, lanes);
-        self.worker_ids.clear();
-        self.worker_ids.extend(snapshot.workers.iter().map(|w| w.id));
+        self.worker_ids = worker_table::order(snapshot.workers.iter());
         self.workers.sync(&self.worker_ids, inside(areas.workers).saturating_sub(1));
         let backends: Vec<BackendKey> = snapshot.backends.iter().map(|b| b.name.clone()).collect();
         self.backends.sync(&backends, areas.budget.map_or(1, |b| budget::backend_rows(snapshot, b)));
@@ -142,8 +141,8 @@ fn workers(model: &Model, area: Rect, buf: &mut Buffer) {
     columns.titles(Pen::new(buf, inner, 0), t.dim);
     let body = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     for (row, index) in d.workers.visible().enumerate() {
-        if let Some(w) = s.workers.get(index) {
-            columns.row(w, body, row as u16, buf, model.now, focused && index == d.workers.index, t);
+        if let Some(w) = d.worker_ids.get(index).and_then(|id| s.workers.iter().find(|w| w.id == *id)) {
+            columns.row(w, body, row as u16, buf, &model.look(focused && index == d.workers.index));
         }
     }
 }

@@ -42,16 +42,15 @@ impl Block {
         let note = |mark, level, text: String| Kind::Note { mark, level, text };
         let kind = match &e.event {
             AgentEvent::Text { text } => {
-                if plain {
-                    if let Some(Block { kind: Kind::Text(all), lines, last, .. }) = blocks.back_mut() {
-                        if all.len() < 64 << 10 {
-                            all.push('\n');
-                            all.push_str(text.trim_end_matches('\n'));
-                            lines.clear();
-                            *last = e.seq;
-                            return text.len();
-                        }
-                    }
+                if plain
+                    && let Some(Block { kind: Kind::Text(all), lines, last, .. }) = blocks.back_mut()
+                    && all.len() < 64 << 10
+                {
+                    all.push('\n');
+                    all.push_str(text.trim_end_matches('\n'));
+                    lines.clear();
+                    *last = e.seq;
+                    return text.len();
                 }
                 Kind::Text(text.trim_end_matches('\n').to_owned())
             }
@@ -61,24 +60,24 @@ impl Block {
             }
             AgentEvent::ToolResult { id, output, is_error } => {
                 let call = blocks.iter_mut().rev().find(|b| matches!(&b.kind, Kind::Tool { id: call, .. } if call == id));
-                if let Some(block) = call {
-                    if let Kind::Tool { result, .. } = &mut block.kind {
-                        *result = Some((output.clone(), *is_error));
-                        block.lines.clear();
-                        return output.len();
-                    }
+                if let Some(block) = call
+                    && let Kind::Tool { result, .. } = &mut block.kind
+                {
+                    *result = Some((output.clone(), *is_error));
+                    block.lines.clear();
+                    return output.len();
                 }
                 Kind::Tool { id: id.clone(), name: String::new(), input: String::new(), result: Some((output.clone(), *is_error)) }
             }
             AgentEvent::Stderr { text } => {
-                if let Some(Block { kind: Kind::Stderr(all), lines, last, .. }) = blocks.back_mut() {
-                    if all.len() < 64 << 10 {
-                        all.push('\n');
-                        all.push_str(text.trim_end_matches('\n'));
-                        lines.clear();
-                        *last = e.seq;
-                        return text.len();
-                    }
+                if let Some(Block { kind: Kind::Stderr(all), lines, last, .. }) = blocks.back_mut()
+                    && all.len() < 64 << 10
+                {
+                    all.push('\n');
+                    all.push_str(text.trim_end_matches('\n'));
+                    lines.clear();
+                    *last = e.seq;
+                    return text.len();
                 }
                 Kind::Stderr(text.trim_end_matches('\n').to_owned())
             }
@@ -264,7 +263,7 @@ fn tool(name: &str, input: &str, result: Option<&(String, bool)>, width: usize, 
 
 /// What a tool call is about, in one line: its command, file or question, not its JSON.
 fn gist(input: &str) -> String {
-    const TELLING: [&str; 10] = ["command", "cmd", "file_path", "filePath", "path", "pattern", "query", "url", "description", "prompt"];
+    const TELLING: [&str; 10] = ["command", "cmd", "file_path", "filePath", "pattern", "query", "url", "path", "description", "prompt"];
     if let Ok(serde_json::Value::Object(map)) = serde_json::from_str(input) {
         for key in TELLING {
             match map.get(key) {

@@ -49,13 +49,26 @@ pub fn lines(source: &str, width: usize, theme: &Theme) -> Vec<Line<'static>> {
     let options = Options::new(Sheet(theme.clone())).table_width(u16::try_from(width).unwrap_or(u16::MAX));
     let rendered = tui_markdown::from_str_with_options(&clean, &options);
     let mut out = Vec::new();
+    let mut code = false;
     for line in rendered.lines {
         let style = line.style;
         let spans: Vec<Span<'static>> =
             line.spans.into_iter().map(|s| Span::styled(text::clean_line(&s.content).into_owned(), style.patch(s.style))).collect();
         let owned = Line::from(spans);
-        let indent = hang(&owned.to_string());
-        out.extend(text::wrap(owned, width, indent));
+        let plain = owned.to_string();
+        if plain.trim_start().starts_with("```") {
+            code = !code;
+            continue;
+        }
+        if code {
+            for part in text::wrap(owned, width.saturating_sub(2), 0) {
+                let mut spans = vec![Span::styled("│ ", theme.border)];
+                spans.extend(part.spans);
+                out.push(Line::from(spans));
+            }
+        } else {
+            out.extend(text::wrap(owned, width, hang(&plain)));
+        }
     }
     while out.last().is_some_and(|l| l.width() == 0) {
         out.pop();

@@ -9,7 +9,7 @@ mod view;
 pub use transcript::Transcript;
 pub use view::{draw, reading_area};
 
-use crate::domain::{AttemptId, JobId, JobState};
+use crate::domain::{AttemptId, JobId, JobState, Timestamp};
 use crate::tui::keymap::Action;
 use crate::tui::text;
 use crate::tui::theme::Theme;
@@ -18,6 +18,7 @@ use crate::wire::{JobDetail, Query};
 use overview::Page;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use std::time::Duration;
 
 /// The parts of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,7 @@ pub struct JobScreen {
     was_live: Option<AttemptId>,
     newest_event: i64,
     laid_out: Option<(usize, usize)>,
+    looked: Timestamp,
 }
 
 impl JobScreen {
@@ -79,6 +81,7 @@ impl JobScreen {
             was_live: None,
             newest_event: 0,
             laid_out: None,
+            looked: Timestamp::default(),
         }
     }
 
@@ -87,8 +90,11 @@ impl JobScreen {
         let live = overview::live(snapshot, self.id).map(|(_, l)| l.attempt);
         let newest = snapshot.log.iter().filter(|l| l.job == Some(self.id)).map(|l| l.id).max().unwrap_or(0);
         let over = self.detail.as_ref().is_some_and(|d| d.job.state.is_final());
-        if live != self.was_live || newest > self.newest_event || (!over && live.is_none()) {
+        // why it waits changes with everything else: look once a second
+        let waits = !over && live.is_none() && snapshot.at.since(self.looked) >= Duration::from_secs(1);
+        if live != self.was_live || newest > self.newest_event || waits {
             self.stale = true;
+            self.looked = snapshot.at;
         }
         let reads = self.transcript.attempt();
         if live.is_some() && live == reads || self.was_live.is_some() && self.was_live == reads {

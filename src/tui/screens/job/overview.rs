@@ -117,8 +117,6 @@ fn facts(d: &JobDetail, p: &Page<'_>, out: &mut Vec<DocLine>) {
     let at = |t: Option<Timestamp>| or_dash(t.map(|t| text::moment(t, p.now, p.utc_offset)));
     let newest = d.attempts.iter().max_by_key(|a| a.number);
     let live = live(p.snapshot, job.id).map(|(_, l)| l);
-    let spent: u64 = d.attempts.iter().map(|a| a.usage.budgeted(0.0)).sum::<u64>().max(live.map_or(0, |l| l.tokens));
-    let cost: f64 = d.attempts.iter().filter_map(|a| a.cost_usd).sum::<f64>().max(live.map_or(0.0, |l| l.cost_usd));
     let mut facts: Vec<(&str, String)> = vec![
         ("priority", format!("{}, {} lane", spec.priority, spec.priority.lane().name())),
         ("kind", spec.kind.to_string()),
@@ -138,9 +136,17 @@ fn facts(d: &JobDetail, p: &Page<'_>, out: &mut Vec<DocLine>) {
         ("started", at(job.started_at)),
     ];
     if let Some(a) = newest {
-        let known = if a.usage_known || live.is_some() { "" } else { " (not told)" };
-        facts.push(("tokens", format!("{}{known}, estimate {}", text::count(spent), text::count(a.estimate))));
+        let tokens = live.map_or_else(|| a.usage.budgeted(0.0), |l| l.tokens);
+        let cost = live.map_or_else(|| a.cost_usd.unwrap_or(0.0), |l| l.cost_usd);
+        let told = if a.usage_known || live.is_some() { "" } else { " (not told)" };
+        facts.push(("tokens", format!("{}{told} of {} estimated", text::count(tokens), text::count(a.estimate))));
         facts.push(("cost", if cost > 0.0 { text::money(cost) } else { "not told".to_owned() }));
+        let before = d.attempts.iter().filter(|b| b.id != a.id);
+        if d.attempts.len() > 1 {
+            let all: u64 = before.clone().map(|b| b.usage.budgeted(0.0)).sum::<u64>() + tokens;
+            let money: f64 = before.filter_map(|b| b.cost_usd).sum::<f64>() + cost;
+            facts.push(("in all", format!("{}, {}", text::count(all), text::money(money))));
+        }
     }
     if let Some(id) = spec.project_id {
         facts.push(("project", id.to_string()));
@@ -185,9 +191,9 @@ pub fn columns(facts: &[(&str, String)], p: &Page<'_>, out: &mut Vec<DocLine>) {
         let mut spans = Vec::new();
         for (name, value) in pair {
             let value = text::clean_line(value);
-            let value = text::fit(&value, half.saturating_sub(12)).into_owned();
-            let pad = half.saturating_sub(11 + text::width(&value));
-            spans.push(Span::styled(format!("{name:<11}"), t.dim));
+            let value = text::fit(&value, half.saturating_sub(13)).into_owned();
+            let pad = half.saturating_sub(12 + text::width(&value));
+            spans.push(Span::styled(format!("{name:<12}"), t.dim));
             spans.push(Span::styled(value, t.text));
             spans.push(Span::raw(" ".repeat(pad)));
         }

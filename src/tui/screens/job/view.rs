@@ -114,12 +114,12 @@ fn tabs(model: &Model, job: &JobScreen, area: Rect, buf: &mut Buffer, shown: &[T
         pen.put(&format!(" {} ", tab.name()), if *tab == current { t.badge } else { t.dim }).gap(1);
     }
     // which attempt is read, where there are several
-    if let Some(d) = job.detail.as_ref().filter(|d| current == Tab::Transcript && d.attempts.len() > 1) {
-        if let Some(a) = d.attempts.iter().find(|a| Some(a.id) == job.transcript.attempt()) {
-            let words = format!("attempt {} of {} ", a.number, d.attempts.len());
-            if pen.left() > text::width(&words) as u16 {
-                pen.to_right(text::width(&words) as u16).put(&words, t.dim);
-            }
+    if let Some(d) = job.detail.as_ref().filter(|d| current == Tab::Transcript && d.attempts.len() > 1)
+        && let Some(a) = d.attempts.iter().find(|a| Some(a.id) == job.transcript.attempt())
+    {
+        let words = format!("attempt {} of {} ", a.number, d.attempts.len());
+        if pen.left() > text::width(&words) as u16 {
+            pen.skip_to_right(text::width(&words) as u16).put(&words, t.dim);
         }
     }
 }
@@ -160,7 +160,7 @@ fn transcript(model: &Model, job: &JobScreen, area: Rect, buf: &mut Buffer, focu
         let Some(&(seq, line)) = tr.keys.get(index) else { continue };
         let Some(block) = tr.block(seq) else { continue };
         let row = row as u16;
-        let current = focused && index == tr.cursor.index && !tr.follow;
+        let current = focused && index == tr.cursor.index;
         let mut pen = Pen::new(buf, area, row);
         pen.put(if current { "▌" } else { " " }, t.accent);
         let minute = text::clock(block.at, model.utc_offset, false);

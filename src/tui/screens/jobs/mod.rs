@@ -1,16 +1,14 @@
 //! The list of jobs: pages from the database, live rows from the snapshot, one filter over both.
 
+mod fuzzy;
 mod view;
 
-pub use view::{AROUND, Look, draw, draw_row};
+pub use view::{AROUND, draw, draw_row};
 
 use crate::domain::{JobId, JobState};
 use crate::tui::keymap::Action;
-use crate::tui::text;
 use crate::tui::widgets::Cursor;
 use crate::wire::{JobFilter, JobRow, Page, Query, Snapshot, StateCounts};
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher, Utf32Str};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows that are fetched at once, at least.
@@ -51,6 +49,8 @@ pub struct Jobs {
     /// Something changed in the database that the pages do not show yet.
     stale: bool,
     to_end: bool,
+    /// The operator chose a row.
+    moved: bool,
     live: BTreeSet<JobId>,
     newest_event: i64,
 }
@@ -115,21 +115,29 @@ impl Jobs {
     pub fn sync(&mut self, height: usize) {
         let states = TABS[self.tab].1;
         let fits = |row: &JobRow| states.is_empty() || states.contains(&row.state);
-        let mut rows: Vec<JobId> = self.ids.iter().copied().filter(|id| self.pool.get(id).is_some_and(fits)).collect();
+        let mut rows: Vec<JobId> = if states.is_empty() {
+            self.ids.clone()
+        } else {
+            self.ids.iter().copied().filter(|id| self.pool.get(id).is_some_and(fits)).collect()
+        };
         let newest = self.ids.first().copied();
         let floor = if self.more { self.ids.last().copied() } else { None };
         let fresh = self.live.iter().copied().filter(|id| newest.is_none_or(|n| *id > n));
         if self.filter.is_empty() {
             rows.extend(fresh.filter(|id| self.pool.get(id).is_some_and(fits)));
         } else {
-            rows.extend(fuzzy(&self.filter, self.pool.values().filter(|r| fits(r) && floor.is_none_or(|f| r.id >= f))));
+            rows.extend(fuzzy::find(&self.filter, self.pool.values().filter(|r| fits(r) && floor.is_none_or(|f| r.id >= f))));
         }
         rows.sort_unstable_by(|a, b| b.cmp(a));
         rows.dedup();
         self.rows = rows;
+        // whoever looks at the newest sees new ones come
+        let newest_shown = self.cursor.top == 0;
         self.cursor.sync(&self.rows, height);
-        let known: BTreeSet<JobId> = self.marks.iter().copied().filter(|id| self.pool.contains_key(id)).collect();
-        self.marks = known;
+        if newest_shown {
+            self.cursor.show_top();
+        }
+        self.marks.retain(|id| self.pool.contains_key(id));
     }
 
     /// What to ask for: the first page, what changed in sight, or the next page.
@@ -162,6 +170,9 @@ impl Jobs {
         }
         let more = more && !rows.is_empty();
         let was_loaded = std::mem::replace(&mut self.loaded, true);
+        if !was_loaded && !self.moved {
+            self.cursor = Cursor::default();
+        }
         self.counts = counts;
         let lo = if more { rows.last().map(|r| r.id) } else { None };
         let hi = page.before.map(JobId);
@@ -221,6 +232,7 @@ impl Jobs {
             self.ids.truncate(KEEP);
             self.more = true;
             self.cursor = Cursor::default();
+            self.moved = false;
         }
         if self.pool.len() > KEEP * 2 {
             let keep: BTreeSet<JobId> = self.ids.iter().chain(&self.live).copied().collect();
@@ -237,6 +249,7 @@ impl Jobs {
             Action::PageUp => -page,
             Action::PageDown => page,
             Action::Top => {
+                self.moved = false;
                 self.cursor.go(0, &self.rows);
                 self.to_end = false;
                 return true;
@@ -255,6 +268,7 @@ impl Jobs {
             _ => return false,
         };
         self.to_end = false;
+        self.moved = true;
         self.cursor.step(by, &self.rows);
         true
     }
@@ -284,23 +298,112 @@ impl Jobs {
     }
 }
 
-/// The rows that match a fuzzy pattern.
-fn fuzzy<'a>(pattern: &str, rows: impl Iterator<Item = &'a JobRow>) -> Vec<JobId> {
-    let pattern = Pattern::parse(pattern, CaseMatching::Smart, Normalization::Smart);
-    let mut matcher = Matcher::new(Config::DEFAULT);
-    let mut chars = Vec::new();
-    rows.filter(|row| {
-        let hay = haystack(row);
-        pattern.score(Utf32Str::new(&hay, &mut chars), &mut matcher).is_some()
-    })
-    .map(|row| row.id)
-    .collect()
-}
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::domain::{Kind, Lane, Priority, Timestamp};
 
-fn haystack(row: &JobRow) -> String {
-    let worker = row.worker.as_deref().unwrap_or("");
-    let note = row.note.as_deref().unwrap_or("");
-    text::clean_line(&format!("#{} {} {} {} {} {worker} {} {note}", row.id, row.title, row.state, row.backend, row.kind, row.priority))
-        .into_owned()
-}
+    pub fn row(id: i64, title: &str) -> JobRow {
+        JobRow {
+            id: JobId(id),
+            title: title.to_owned(),
+            state: JobState::Queued,
+            wait_reason: None,
+            priority: Priority::P2,
+            lane: Lane::Normal,
+            backend: "claude".to_owned(),
+            kind: Kind::Other,
+            model: None,
+            worker: None,
+            project_id: None,
+            attempts: 0,
+            max_attempts: 3,
+            attempt: None,
+            outcome: None,
+            note: None,
+            open_dependencies: 0,
+            created_at: Timestamp(0),
+            queued_at: None,
+            ready_at: None,
+            started_at: None,
+            finished_at: None,
+            tokens: 0,
+            cost_usd: 0.0,
+        }
+    }
 
+    /// Answers the list's question from ids `1..=newest`.
+    fn serve(jobs: &mut Jobs, newest: i64) -> bool {
+        let Some(Query::Jobs { filter, page }) = jobs.wants() else { return false };
+        jobs.asked();
+        let top = page.before.map_or(newest, |b| (b - 1).min(newest));
+        let rows: Vec<JobRow> = (1..=top).rev().take(page.limit).map(|id| row(id, "work")).collect();
+        let more = rows.last().is_some_and(|r| r.id.0 > 1);
+        jobs.take(&filter, &page, rows, StateCounts::new(), more);
+        jobs.sync(20);
+        true
+    }
+
+    #[test]
+    fn pages_come_on_demand_and_the_end_is_reached() {
+        let mut jobs = Jobs::default();
+        jobs.sync(20);
+        assert!(serve(&mut jobs, 100_000));
+        assert_eq!(jobs.rows.len(), PAGE);
+        assert!(!serve(&mut jobs, 100_000), "nothing more is asked for until the reader gets near");
+        jobs.moved(Action::Bottom);
+        jobs.sync(20);
+        let mut pages = 0;
+        while serve(&mut jobs, 100_000) {
+            pages += 1;
+        }
+        assert_eq!((jobs.rows.len(), jobs.cursor.key()), (100_000, Some(&JobId(1))));
+        assert!(pages <= 100_000 / BIG_PAGE + 1);
+        jobs.left();
+        assert!(jobs.ids.len() <= KEEP && jobs.pool.len() <= KEEP * 2, "memory comes back");
+    }
+
+    #[test]
+    fn new_jobs_appear_at_the_top_and_the_selection_stays_with_its_job() {
+        let mut jobs = Jobs::default();
+        jobs.sync(20);
+        serve(&mut jobs, 500);
+        assert_eq!(jobs.cursor.key(), Some(&JobId(500)));
+        jobs.moved(Action::Down);
+        jobs.touch();
+        serve(&mut jobs, 503);
+        assert_eq!((jobs.rows[0], jobs.cursor.key(), jobs.cursor.top), (JobId(503), Some(&JobId(499)), 0));
+        for _ in 0..3 {
+            jobs.moved(Action::PageDown);
+            jobs.sync(20);
+        }
+        let line = jobs.cursor.index - jobs.cursor.top;
+        let key = jobs.cursor.key().copied();
+        jobs.touch();
+        serve(&mut jobs, 600);
+        assert_eq!((jobs.cursor.key().copied(), jobs.cursor.index - jobs.cursor.top), (key, line));
+    }
+
+    #[test]
+    fn a_row_that_left_the_page_leaves_the_list() {
+        let mut jobs = Jobs::default();
+        jobs.sync(20);
+        serve(&mut jobs, 50);
+        jobs.touch();
+        let Some(Query::Jobs { filter, page }) = jobs.wants() else { panic!() };
+        jobs.take(&filter, &page, (1..=50).rev().filter(|id| id % 2 == 0).map(|id| row(id, "work")).collect(), StateCounts::new(), false);
+        jobs.sync(20);
+        assert_eq!(jobs.rows.len(), 25);
+    }
+
+    #[test]
+    fn an_answer_to_an_old_filter_is_ignored() {
+        let mut jobs = Jobs::default();
+        jobs.sync(20);
+        let Some(Query::Jobs { filter, page }) = jobs.wants() else { panic!() };
+        jobs.narrow(0, "billing");
+        jobs.take(&filter, &page, vec![row(1, "other")], StateCounts::new(), false);
+        jobs.sync(20);
+        assert!(jobs.rows.is_empty() && !jobs.loaded);
+    }
+}

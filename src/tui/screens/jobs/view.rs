@@ -1,9 +1,9 @@
 //! The list of jobs, drawn.
 
 use super::{Jobs, TABS};
-use crate::domain::Timestamp;
+use crate::domain::JobState;
 use crate::tui::model::Model;
-use crate::tui::screens::look;
+use crate::tui::screens::look::{self, Look};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{Frame, Pen, empty, pane, position};
@@ -49,11 +49,7 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         let Some(job) = jobs.rows.get(index).and_then(|&id| jobs.row(id)) else { continue };
         let marked = jobs.marks.contains(&job.id);
         let current = index == jobs.cursor.index;
-        columns.row(
-            job,
-            Pen::new(buf, body, row as u16),
-            &Look { marked, current, now: model.now, utc_offset: model.utc_offset, theme: t },
-        );
+        columns.row(job, Pen::new(buf, body, row as u16), &Look { marked, ..model.look(current) });
         if current {
             buf.set_style(Rect { y: body.y + row as u16, height: 1, ..body }.intersection(buf.area), t.selected);
         }
@@ -77,15 +73,6 @@ fn tabs(jobs: &Jobs, area: Rect, buf: &mut Buffer, t: &Theme) {
     }
 }
 
-/// How one row is drawn.
-pub struct Look<'a> {
-    pub marked: bool,
-    pub current: bool,
-    pub now: Timestamp,
-    pub utc_offset: i32,
-    pub theme: &'a Theme,
-}
-
 /// Which columns there is room for.
 struct Columns {
     kind: bool,
@@ -98,7 +85,7 @@ struct Columns {
 impl Columns {
     fn of(width: u16) -> Columns {
         Columns {
-            kind: width >= 110,
+            kind: width >= 140,
             worker: if width >= 150 {
                 16
             } else if width >= 96 {
@@ -150,8 +137,12 @@ impl Columns {
             pen.cell(job.worker.as_deref().unwrap_or("–"), self.worker, t.dim).gap(1);
         }
         if self.tries {
-            let s = if job.attempts > 0 { t.warn } else { t.dim };
-            pen.cell(&format!("{}/{}", job.attempts, job.max_attempts), 4, s);
+            let tries = if job.attempts > u32::from(job.state == JobState::Done) {
+                format!("{}/{}", job.attempts, job.max_attempts)
+            } else {
+                String::new()
+            };
+            pen.cell(&tries, 4, t.warn);
         }
         pen.right_cell(&look::when(job, look.now, look.utc_offset), 7, t.text).gap(1);
         if self.tokens {
@@ -197,7 +188,7 @@ pub fn draw_row(job: &JobRow, mut pen: Pen<'_>, look: &Look<'_>) {
         pen.gap(3);
     }
     let backend = if pen.left() > 34 { 9 } else { 0 };
-    let room = pen.left().saturating_sub(backend + 8);
+    let room = pen.left().saturating_sub(backend + 6);
     let remark = look::remark(job, look.now);
     let want = text::width(&text::clean_line(&job.title)) as u16;
     if remark.is_empty() || want + 6 > room {
@@ -208,5 +199,5 @@ pub fn draw_row(job: &JobRow, mut pen: Pen<'_>, look: &Look<'_>) {
     if backend > 0 {
         pen.gap(1).cell(&job.backend, backend - 1, t.dim);
     }
-    pen.right_cell(&look::when(job, look.now, look.utc_offset), 7, t.text);
+    pen.right_cell(&look::when(job, look.now, look.utc_offset), 5, t.text);
 }
