@@ -57,6 +57,15 @@ impl Context {
         Ok(config::load(self.workspace()?, &self.globals.set)?)
     }
 
+    /// True if some layer of the settings says something about `key`: a look at the text, so that a submission that needs one
+    /// setting parses the file only where it has to.
+    pub fn sets(&self, key: &str) -> bool {
+        let file = self.workspace().ok().and_then(|w| std::fs::read_to_string(w.settings_file()).ok()).unwrap_or_default();
+        !self.globals.set.is_empty()
+            || std::env::var_os(format!("ORC_{}", key.to_uppercase())).is_some()
+            || file.lines().map(str::trim_start).any(|l| !l.starts_with('#') && l.contains(key))
+    }
+
     /// The backends by name, and what is wrong with descriptions.
     ///
     /// # Errors

@@ -26,7 +26,6 @@ mod tree;
 mod tui;
 mod wake;
 mod watch;
-mod why;
 mod worker;
 
 pub use error::{CliError, EXIT_CODES, Kind, Result};
