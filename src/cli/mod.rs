@@ -26,6 +26,7 @@ mod tree;
 mod tui;
 mod wake;
 mod watch;
+mod why;
 mod worker;
 
 pub use error::{CliError, EXIT_CODES, Kind, Result};

@@ -3,7 +3,7 @@
 use super::args::Globals;
 use super::context::Context;
 use super::error::Result;
-use super::{backend, complain, completions, doctor, engine, help, init, job, lane, log, project, task, tui, worker};
+use super::{backend, complain, completions, doctor, engine, help, init, job, lane, log, project, task, tui, why, worker};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -17,12 +17,7 @@ pub struct Host {
 }
 
 #[derive(Parser)]
-#[command(
-    name = "orc",
-    version,
-    about = "A full-screen console that runs coding agents as a standing workforce",
-    disable_help_subcommand = true
-)]
+#[command(name = "orc", version, about = "A full-screen console that runs coding agents as a standing workforce", disable_help_subcommand = true)]
 pub(super) struct Orc {
     #[command(flatten)]
     globals: Globals,
@@ -55,6 +50,8 @@ enum Verb {
     /// Submit jobs, look at them, steer them
     #[command(subcommand)]
     Job(job::Verb),
+    /// Say why a job does not run, and what would unblock it
+    Why(why::Why),
     /// The agents: sessions with a state of their own
     #[command(subcommand)]
     Worker(worker::Verb),
@@ -131,6 +128,7 @@ fn start<P: Parser>(run: impl FnOnce(P) -> ExitCode) -> ExitCode {
 fn run<P: CommandFactory>(cx: &mut Context, verb: Verb, host: Option<engine::HostEngine>) -> Result {
     match verb {
         Verb::Job(verb) => job::run(cx, verb),
+        Verb::Why(verb) => why::run(cx, &verb),
         Verb::Worker(verb) => worker::run(cx, verb),
         Verb::Project(verb) => project::run(cx, verb),
         Verb::Task(verb) => task::run(cx, verb),
