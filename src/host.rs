@@ -85,7 +85,7 @@ fn choices(workspace: &Workspace, settings: &Settings) -> Choices {
     Choices {
         backends: found.into_keys().collect(),
         models,
-        skills: skills(&workspace.skills_dir()),
+        skills: skills(&workspace.skills_dir()).skills.into_keys().collect(),
         projects: projects.into_iter().map(|p| (p.id, p.title)).collect(),
     }
 }
