@@ -2,6 +2,7 @@
 //! output and standard error.
 
 mod doctor;
+mod engine;
 mod errors;
 mod follow;
 mod help;
