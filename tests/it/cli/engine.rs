@@ -28,7 +28,9 @@ impl Running<'_> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         // No job outlives its test: what a failed one left behind is ended by the engine before the engine is.
-        for job in self.bench.json("pm job ls --json").as_array().into_iter().flatten() {
+        let out = self.bench.command("pm").args(["job", "ls", "--json"]).output();
+        let jobs: Vec<serde_json::Value> = out.ok().and_then(|o| serde_json::from_slice(&o.stdout).ok()).unwrap_or_default();
+        for job in jobs {
             let _ = self.bench.run(&format!("pm job kill {}", job["id"]));
             let _ = self.bench.run(&format!("pm job wait --timeout 20s {}", job["id"]));
         }
