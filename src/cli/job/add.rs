@@ -99,7 +99,7 @@ pub fn run(cx: &mut Context, add: Add) -> Result {
         names::worker(&store, worker)?;
     }
     let added = store.write(|tx| tx.add_job(&spec, &actor, now))?;
-    cx.wake()?;
+    cx.wake_or_tidy(&store)?;
     match (cx.out.json, added.existing) {
         (true, false) => cx.out.value(&json!({ "id": added.job })),
         (true, true) => cx.out.value(&json!({ "id": added.job, "existing": true })),
