@@ -29,6 +29,11 @@ pub fn count(n: u64) -> String {
     }
 }
 
+/// A number of things: `1 job`, `2 jobs`.
+pub fn many(n: usize, thing: &str) -> String {
+    if n == 1 { format!("1 {thing}") } else { format!("{n} {thing}s") }
+}
+
 /// Bytes: `512 B`, `3.0 MiB`.
 pub fn bytes(n: u64) -> String {
     let mut value = n as f64;

@@ -155,7 +155,9 @@ fn print(cx: &mut Context, states: &[State], problems: &[String]) -> Result {
             let (tone, word) = match (&s.pause, s.problem.as_str()) {
                 (_, problem) if !s.installed => (Tone::Dim, problem.to_owned()),
                 (Some(p), _) => {
-                    let until = p.until.map_or_else(|| "until resumed".to_owned(), |t| format!("until {t}{}", if p.guessed { " (a guess)" } else { "" }));
+                    let until = p
+                        .until
+                        .map_or_else(|| "until resumed".to_owned(), |t| format!("until {t}{}", if p.guessed { " (a guess)" } else { "" }));
                     (Tone::Warn, format!("paused {until}: {}", p.limit.kind))
                 }
                 (None, "") => (Tone::Good, "ready".to_owned()),

@@ -18,6 +18,9 @@ pub struct Context {
     workspace: OnceCell<Workspace>,
 }
 
+/// The write-ahead log is brought in when it is longer than this, in bytes: about ten submissions.
+const LONG_LOG: u64 = 256 << 10;
+
 /// What a submitted change met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
@@ -55,6 +58,15 @@ impl Context {
     /// No workspace, or a broken configuration; every mistake is named.
     pub fn settings(&self) -> Result<Settings> {
         Ok(config::load(self.workspace()?, &self.globals.set)?)
+    }
+
+    /// True if some layer of the settings says something about `key`: a look at the text, so that a submission that needs one
+    /// setting parses the file only where it has to.
+    pub fn sets(&self, key: &str) -> bool {
+        let file = self.workspace().ok().and_then(|w| std::fs::read_to_string(w.settings_file()).ok()).unwrap_or_default();
+        !self.globals.set.is_empty()
+            || std::env::var_os(format!("ORC_{}", key.to_uppercase())).is_some()
+            || file.lines().map(str::trim_start).any(|l| !l.starts_with('#') && l.contains(key))
     }
 
     /// The backends by name, and what is wrong with descriptions.
@@ -98,6 +110,22 @@ impl Context {
     /// No workspace.
     pub fn wake(&self) -> Result<Engine> {
         Ok(if wake::wake(&self.workspace()?.socket()) { Engine::There } else { Engine::Absent })
+    }
+
+    /// Tells the engine of a change; without one, keeps the write-ahead log short. Whoever opens the database first reads the
+    /// whole log, so that with no engine to bring it in each submission would cost more than the one before.
+    ///
+    /// # Errors
+    /// No workspace.
+    pub fn wake_or_tidy(&self, store: &Store) -> Result<Engine> {
+        let met = self.wake()?;
+        let mut log = store.path().as_os_str().to_owned();
+        log.push("-wal");
+        if met == Engine::Absent && std::fs::metadata(log).is_ok_and(|m| m.len() > LONG_LOG) {
+            // The change is safe already; a checkpoint that fails is tried by the next one.
+            let _ = store.checkpoint();
+        }
+        Ok(met)
     }
 
     /// Applies a command; what it says when it is done.

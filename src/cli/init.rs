@@ -26,7 +26,8 @@ pub fn run(cx: &mut Context, init: &Init) -> Result {
     Store::open(&workspace.database())?;
     let made = report.made().count() + usize::from(fresh);
     if cx.out.json {
-        let of = |kind: fn(&Step) -> Option<&Path>| report.steps.iter().filter_map(kind).map(|p| p.display().to_string()).collect::<Vec<_>>();
+        let of =
+            |kind: fn(&Step) -> Option<&Path>| report.steps.iter().filter_map(kind).map(|p| p.display().to_string()).collect::<Vec<_>>();
         let made = of(|s| if let Step::Made(p) = s { Some(p) } else { None });
         let kept = of(|s| if let Step::Kept(p) | Step::Noted(p, _) = s { Some(p) } else { None });
         let notes: Vec<_> = report.notes().map(|(p, note)| json!({ "path": p, "note": note })).collect();

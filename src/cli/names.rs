@@ -23,7 +23,8 @@ pub fn backend(cx: &Context, name: &str) -> Result {
     }
     // A description that is broken may be the one that was meant.
     let problems: String = problems.iter().map(|p| format!("; {p}")).collect();
-    Err(CliError::not_found(format!("there is no backend {name}{problems}")).hint(listed(known.into_keys(), "`orc init` completes the workspace")))
+    Err(CliError::not_found(format!("there is no backend {name}{problems}"))
+        .hint(listed(known.into_keys(), "`orc init` completes the workspace")))
 }
 
 /// A skill of the workspace, or a built-in one.

@@ -6,10 +6,12 @@ use super::context::Context;
 use super::error::{CliError, Result};
 use super::job::list;
 use super::output::Table;
+use crate::config::Workspace;
 use crate::domain::{JobFilter, ProjectId};
 use crate::store::Project;
 use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 #[derive(Subcommand)]
@@ -53,7 +55,7 @@ pub fn run(cx: &mut Context, verb: Verb) -> Result {
 
 fn add(cx: &mut Context, a: &Add) -> Result {
     let dir = match &a.dir {
-        None => None,
+        None => own_folder(cx.workspace()?, &a.title)?,
         Some(dir) => {
             let whole = dir.canonicalize().map_err(|e| {
                 CliError::not_found(format!("the project's folder {} cannot be used: {e}", dir.display()))
@@ -62,14 +64,39 @@ fn add(cx: &mut Context, a: &Add) -> Result {
             if !whole.is_dir() {
                 return Err(CliError::usage(format!("{} is no folder", whole.display())));
             }
-            Some(whole.to_str().map(str::to_owned).ok_or_else(|| CliError::usage(format!("{} is not valid UTF-8", whole.display())))?)
+            whole
         }
     };
+    let dir = dir.to_str().ok_or_else(|| CliError::usage(format!("{} is not valid UTF-8", dir.display())))?.to_owned();
     let mut store = cx.writer()?;
     let (actor, now) = (cx.actor(&store), cx.now());
-    let id = store.write(|tx| tx.add_project(&a.title, dir.as_deref(), &actor, now))?;
+    let id = store.write(|tx| tx.add_project(&a.title, Some(&dir), &actor, now))?;
     cx.wake()?;
     if cx.out.json { cx.out.value(&json!({ "id": id })) } else { cx.out.line(&format!("project {id}")) }
+}
+
+/// Makes a project's folder in the workspace, named after its title; a name that is taken gets a number.
+fn own_folder(workspace: &Workspace, title: &str) -> Result<PathBuf> {
+    let name = slug(title);
+    for n in 1.. {
+        let folder = workspace.project_dir(&if n == 1 { name.clone() } else { format!("{name}-{n}") });
+        match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(e) => {
+                return Err(CliError::workspace(format!("cannot make the project's folder {}: {e}", folder.display()))
+                    .hint("`orc init` completes a workspace that lacks folders"));
+            }
+        }
+    }
+    unreachable!("some number is free")
+}
+
+/// Letters, digits and single dashes, at most 40 of them.
+fn slug(title: &str) -> String {
+    let words: Vec<String> = title.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_lowercase).collect();
+    let name: String = words.join("-").chars().take(40).collect();
+    if name.is_empty() { "project".to_owned() } else { name }
 }
 
 fn ls(cx: &mut Context) -> Result {
@@ -129,4 +156,17 @@ fn show(cx: &mut Context, id: ProjectId) -> Result {
 /// It does not.
 pub fn known(store: &crate::store::Store, id: ProjectId) -> Result<Project> {
     store.project(id)?.ok_or_else(|| CliError::not_found(format!("there is no project {id}")).hint("`orc project ls` lists them"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_named_after_the_title() {
+        assert_eq!(slug("The Web-Site (v2)/../x"), "the-web-site-v2-x");
+        assert_eq!(slug("Übersicht"), "übersicht");
+        assert_eq!(slug("../.."), "project");
+        assert_eq!(slug(&"x".repeat(99)).len(), 40);
+    }
 }

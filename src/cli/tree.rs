@@ -17,7 +17,12 @@ pub struct Host {
 }
 
 #[derive(Parser)]
-#[command(name = "orc", version, about = "A full-screen console that runs coding agents as a standing workforce", disable_help_subcommand = true)]
+#[command(
+    name = "orc",
+    version,
+    about = "A full-screen console that runs coding agents as a standing workforce",
+    disable_help_subcommand = true
+)]
 pub(super) struct Orc {
     #[command(flatten)]
     globals: Globals,

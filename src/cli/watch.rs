@@ -24,7 +24,8 @@ const LOOKS: u32 = 28;
 /// Files whose changes are waited for.
 ///
 /// A change of the database's write-ahead log is seen before readers can see the commit (its index is shared memory, which
-/// tells nobody), so after each change `wait` also returns a few more times, at growing distances.
+/// tells nobody), so after each change `wait` also returns a few more times, at growing distances. So it does at first: a
+/// commit may have been under way when the watch began.
 pub struct Watch {
     inotify: OwnedFd,
     /// By watch: the names that matter in that folder.
@@ -49,6 +50,7 @@ impl Watch {
     pub fn add(&mut self, folder: &Path, names: &[&str]) -> io::Result<()> {
         let events = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::CLOSE_WRITE;
         let wd = add_watch(&self.inotify, folder, events)?;
+        self.looks = 0;
         self.names.entry(wd).or_default().extend(names.iter().map(OsString::from));
         Ok(())
     }
@@ -111,18 +113,20 @@ mod tests {
     #[test]
     fn a_change_is_seen_at_once_and_looked_at_again_but_others_files_are_not() {
         let dir = tempfile::tempdir().unwrap();
+        let far = || Some(Instant::now() + Duration::from_secs(60));
         let mut watch = Watch::new().unwrap();
         watch.add(dir.path(), &["pm.db-wal"]).unwrap();
-        let soon = || Some(Instant::now() + Duration::from_millis(30));
+        assert_eq!(watch.pause(), Some(FIRST_LOOK), "something may be under way");
+        watch.looks = LOOKS;
 
         std::fs::write(dir.path().join("other"), "x").unwrap();
-        watch.wait(soon()).unwrap();
+        watch.wait(Some(Instant::now() + Duration::from_millis(30))).unwrap();
         assert_eq!(watch.pause(), None, "not a file that matters");
 
         std::fs::write(dir.path().join("pm.db-wal"), "x").unwrap();
-        watch.wait(Some(Instant::now() + Duration::from_secs(60))).unwrap();
+        watch.wait(far()).unwrap();
         assert_eq!(watch.pause(), Some(FIRST_LOOK));
-        watch.wait(Some(Instant::now() + Duration::from_secs(60))).unwrap();
+        watch.wait(far()).unwrap();
         assert_eq!(watch.pause(), Some(FIRST_LOOK * 2), "and again a little later");
     }
 }

@@ -139,7 +139,8 @@ pub fn backends(cx: &Context) -> Vec<Finding> {
         Ok(found) => found,
         Err(e) => return vec![Finding::of("backends", e)],
     };
-    let mut findings: Vec<Finding> = problems.into_iter().map(|p| Finding::warn("backends", p, "correct or remove the description")).collect();
+    let mut findings: Vec<Finding> =
+        problems.into_iter().map(|p| Finding::warn("backends", p, "correct or remove the description")).collect();
     for s in &states {
         let name = format!("backend {}", s.name);
         findings.push(match (&s.pause, s.problem.is_empty()) {
@@ -152,7 +153,11 @@ pub fn backends(cx: &Context) -> Vec<Finding> {
         });
     }
     if !states.iter().any(|s| s.signed_in == Some(true) && s.installed) {
-        findings.push(Finding::warn("backends", "no coding agent is installed and signed in: only shell, http and replay jobs can run", "see the fixes of the single backends"));
+        findings.push(Finding::warn(
+            "backends",
+            "no coding agent is installed and signed in: only shell, http and replay jobs can run",
+            "see the fixes of the single backends",
+        ));
     }
     findings
 }

@@ -64,7 +64,7 @@ pub struct Add {
     /// Wall-clock limit of an attempt, such as 15m [default: by kind, as configured]
     #[arg(long, value_name = "DUR", value_parser = args::duration)]
     timeout: Option<Duration>,
-    /// How many attempts may end badly before the job fails [default: 3]
+    /// How many attempts may end badly before the job fails [default: max_attempts in orc.toml]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     max_attempts: Option<u32>,
     /// While a job with this key is open, submitting returns that job instead of a new one
@@ -80,7 +80,12 @@ pub struct Add {
 /// # Errors
 /// A name that is not known; the prompt cannot be read; the database.
 pub fn run(cx: &mut Context, add: Add) -> Result {
-    let spec = spec(add)?;
+    let max_attempts = match add.max_attempts {
+        Some(n) => Some(n),
+        None if cx.sets("max_attempts") => Some(cx.settings()?.max_attempts),
+        None => None,
+    };
+    let spec = spec(add, max_attempts)?;
     names::backend(cx, &spec.backend)?;
     for skill in &spec.skills {
         names::skill(cx, skill)?;
@@ -94,7 +99,7 @@ pub fn run(cx: &mut Context, add: Add) -> Result {
         names::worker(&store, worker)?;
     }
     let added = store.write(|tx| tx.add_job(&spec, &actor, now))?;
-    cx.wake()?;
+    cx.wake_or_tidy(&store)?;
     match (cx.out.json, added.existing) {
         (true, false) => cx.out.value(&json!({ "id": added.job })),
         (true, true) => cx.out.value(&json!({ "id": added.job, "existing": true })),
@@ -103,7 +108,7 @@ pub fn run(cx: &mut Context, add: Add) -> Result {
     }
 }
 
-fn spec(add: Add) -> Result<JobSpec> {
+fn spec(add: Add, max_attempts: Option<u32>) -> Result<JobSpec> {
     let prompt = match (add.prompt, &add.prompt_file) {
         (Some(p), _) if p == "-" => read(std::io::stdin().lock(), "standard input")?,
         (Some(p), _) => p,
@@ -141,7 +146,7 @@ fn spec(add: Add) -> Result<JobSpec> {
     spec.persona = add.persona;
     spec.not_before = add.after;
     spec.timeout = add.timeout;
-    spec.max_attempts = add.max_attempts.unwrap_or(spec.max_attempts);
+    spec.max_attempts = max_attempts.unwrap_or(spec.max_attempts);
     spec.dedup_key = add.dedup;
     spec.tags = add.tag;
     Ok(spec)

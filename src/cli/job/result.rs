@@ -42,7 +42,7 @@ pub fn run(cx: &mut Context, verb: &ResultOf) -> Result {
         }
         let bytes = std::fs::read(&file).map_err(|e| {
             CliError::not_found(format!("the result of job {id} cannot be read: {}: {e}", file.display()))
-                .hint("results are kept for a time (setting keep_results) and then swept away")
+                .hint("results are kept for a time and then swept away")
         })?;
         if cx.out.json {
             values.push(

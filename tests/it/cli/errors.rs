@@ -117,3 +117,26 @@ fn a_reader_that_leaves_early_is_no_error() {
     let out = child.wait_with_output().unwrap();
     assert_eq!((out.status.code(), String::from_utf8_lossy(&out.stderr).as_ref()), (Some(0), ""));
 }
+
+#[test]
+fn a_broken_configuration_is_named_line_by_line_and_submitting_goes_on() {
+    let b = Bench::new();
+    let file = b.workspace().join("orc.toml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    write(&file, &format!("max_runing = 4\nreserved_slots = -1\ntick = \"soon\"\nwhat is this\n{good}"));
+    snapshot!("broken-configuration", b.run("orc backend ls"), b.run("pm job add --type shell --prompt true"), b.run("orc job ls"),);
+    write(&file, &good);
+    snapshot!("wrong-setting", b.run("orc backend ls --set max_running=many"), b.run("orc backend ls --set colour=red"));
+}
+
+#[test]
+fn the_number_of_attempts_follows_the_configuration() {
+    let b = Bench::new();
+    let file = b.workspace().join("orc.toml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    b.do_all(&["pm job add --type shell --prompt true", "pm job add --type shell --prompt true --set max_attempts=7"]);
+    write(&file, &format!("max_attempts = 5\n{good}"));
+    b.do_all(&["pm job add --type shell --prompt true", "pm job add --type shell --prompt true --max-attempts 2"]);
+    let got: Vec<i64> = (1..=4).map(|n| b.json(&format!("pm job show {n} --json"))["max_attempts"].as_i64().unwrap()).collect();
+    assert_eq!(got, [3, 7, 5, 2]);
+}

@@ -1,7 +1,7 @@
 //! Waiting and following: the engine's part is played by writing to the same database and spool.
 
 use super::{Bench, snapshot, write};
-use orc::domain::{Next, AgentEvent, AttemptId, ExitReport, JobId, Level, Outcome, PartKind, PromptPart, Timestamp, Usage};
+use orc::domain::{AgentEvent, AttemptId, ExitReport, JobId, Level, Next, Outcome, PartKind, PromptPart, Timestamp, Usage};
 use orc::store::{Claim, Finish, NewWorker, Store};
 use orc::wire::{SpooledEvent, files};
 use std::io::{BufRead, BufReader, Write};
@@ -67,24 +67,12 @@ impl Stage<'_> {
     }
 
     fn finish(&mut self, attempt: AttemptId, outcome: Outcome, next: Next, result: Option<PathBuf>) {
-        let report = ExitReport {
-            attempt,
-            outcome,
-            exit_code: Some(0),
-            signal: None,
-            message: format!("it ended: {outcome}"),
-            usage: Usage::default(),
-            usage_known: true,
-            cost_usd: None,
-            session_usage: None,
-            session_cost_usd: None,
-            session: None,
-            result_file: result.map(|p| p.to_string_lossy().into_owned()),
-            result_bytes: 0,
-            limit: None,
-            strays: 0,
-            ended_at: NOW,
-        };
+        // From its form on the wire: what a shim of another version leaves out has a default.
+        let report: ExitReport = serde_json::from_value(serde_json::json!({
+            "attempt": attempt, "outcome": outcome, "exit_code": 0, "message": format!("it ended: {outcome}"), "usage": Usage::default(),
+            "usage_known": true, "result_file": result, "result_bytes": 0, "strays": 0, "ended_at": NOW,
+        }))
+        .unwrap();
         let done = self
             .store
             .write(|tx| tx.finish(&Finish { report: &report, next, budgeted: 0, recorded: 0, drop_session: false }, NOW))

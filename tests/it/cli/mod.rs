@@ -1,6 +1,8 @@
 //! The command line as a user meets it: each case is one run of the real program, and its snapshot is exit code, standard
 //! output and standard error.
 
+mod doctor;
+mod engine;
 mod errors;
 mod follow;
 mod help;
