@@ -134,7 +134,7 @@ fn after_a_hang_up_the_engine_goes_on_without_a_terminal_and_without_spinning() 
     }
     assert!(cpu(pid) - before < 20, "it spins");
     send(pid, Signal::TERM);
-    assert_eq!(child.wait().unwrap().exit_code(), 7);
+    assert_eq!(child.wait().unwrap().exit_code(), 128 + 15);
 }
 
 #[test]
