@@ -179,10 +179,7 @@ impl<'a> Console<'a> {
                 let inputs = self.reader.flush();
                 self.inputs(inputs).await
             }
-            Woken::Snapshot(Some(snapshot)) => {
-                self.model.options.hosting = self.seat.hosting();
-                self.take(Msg::Snapshot(snapshot)).await
-            }
+            Woken::Snapshot(Some(snapshot)) => self.take(Msg::Snapshot(snapshot)).await,
             Woken::Answer(Some(answer)) => self.take(Msg::Answer(answer)).await,
             Woken::Clock => self.tick().await,
             // A closed channel is always ready: waiting for it again would spin.
@@ -274,6 +271,8 @@ impl<'a> Console<'a> {
 
     /// Lets the core take one message in, and does what it wants done.
     async fn take(&mut self, msg: Msg) -> Result<Option<Ending>, ConsoleError> {
+        // The engine may have come up, or gone to another process, since the last message.
+        self.model.options.hosting = self.seat.hosting();
         let mut messages = vec![msg];
         while let Some(msg) = messages.pop() {
             for effect in update(&mut self.model, msg) {

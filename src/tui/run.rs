@@ -136,12 +136,12 @@ fn ended_by(signal: i32) -> ExitCode {
 /// What the operator is told on leaving: what keeps running, and how to come back.
 fn farewell(ending: Ending, last: &Snapshot) -> String {
     let jobs = match last.slots.running {
-        0 => "no job is running".to_owned(),
-        1 => "1 job is running".to_owned(),
-        n => format!("{n} jobs are running"),
+        0 => "No job is running.".to_owned(),
+        1 => "1 job is running and goes on.".to_owned(),
+        n => format!("{n} jobs are running and go on."),
     };
     match ending {
-        Ending::EngineEnded => format!("The engine has ended; {jobs} and will go on. Nothing new starts until `orc tui` or `orc engine`."),
-        _ => format!("The engine goes on in the background; {jobs}. `orc tui` comes back to it, `orc engine stop` ends it."),
+        Ending::EngineEnded => format!("The engine has ended. {jobs} Nothing new starts until `orc tui` or `orc engine`."),
+        _ => format!("The engine goes on in the background. {jobs} `orc tui` comes back to it, `orc engine stop` ends it."),
     }
 }
