@@ -103,7 +103,8 @@ impl Host {
 
     /// Tells the engine to end and waits until it has released the lock. Running jobs go on.
     pub fn stop(&self, why: &str) {
-        if self.inputs.blocking_send(Input::Stop { why: why.to_owned() }).is_ok() {
+        // Not `blocking_send`: the console calls this from within a runtime of its own, where that panics.
+        if futures::executor::block_on(self.inputs.send(Input::Stop { why: why.to_owned() })).is_ok() {
             self.over.wait();
         }
     }

@@ -2,7 +2,7 @@
 //! to the console: snapshots come, questions go to a desk.
 
 use super::desk::Desk;
-use super::host::{Host, HostError};
+use super::host::{Host, HostError, Over};
 use crate::config::{Settings, Workspace};
 use crate::os::clock;
 use crate::wire::{Answer, ControlFrame, ControlReply, EngineMode, Query, Snapshot};
@@ -108,25 +108,15 @@ impl Seat {
     }
 
     /// Ends the engine of this process; running jobs go on, nothing new starts.
-    ///
-    /// # Errors
-    /// None today; the console treats it like a hand-over.
-    pub fn end_engine(&self) -> Result<(), HostError> {
+    pub fn end_engine(&self) {
         if let Some(host) = self.take() {
             host.stop("ended by the operator");
         }
-        Ok(())
     }
 
-    /// After the terminal is gone: goes on as the engine until it is told to stop. Returns at once where there is no engine here.
-    ///
-    /// # Errors
-    /// The engine broke.
-    pub fn become_headless(self) -> Result<std::process::ExitCode, HostError> {
-        if let Some(host) = self.take() {
-            host.wait();
-        }
-        Ok(std::process::ExitCode::SUCCESS)
+    /// For waiting until the engine of this process has ended; `None` when there is none here.
+    pub fn over(&self) -> Option<Arc<Over>> {
+        self.host.lock().ok()?.as_ref().map(Host::over)
     }
 
     fn take(&self) -> Option<Host> {

@@ -51,7 +51,7 @@ pub struct Console<'a> {
     pub(super) seat: &'a mut Seat,
     pub(super) terminal: &'a mut Terminal,
     line: Line,
-    pub(super) signals: Signals,
+    pub(super) signals: &'a mut Signals,
     snapshots: Option<watch::Receiver<Arc<Snapshot>>>,
     answers: Option<mpsc::Receiver<Answer>>,
     model: Model,
@@ -83,10 +83,13 @@ impl<'a> Console<'a> {
     /// Takes the terminal. The first frame is drawn by `run`, from what the seat has by now, which may be nothing.
     ///
     /// # Errors
-    /// The terminal is gone, or signals cannot be handled.
-    pub fn new(seat: &'a mut Seat, terminal: &'a mut Terminal, setup: Setup) -> Result<Console<'a>, ConsoleError> {
-        // Handlers first: from here on no signal leaves the terminal in raw mode.
-        let signals = Signals::install().map_err(ConsoleError::Start)?;
+    /// The terminal is gone.
+    pub fn new(
+        seat: &'a mut Seat,
+        terminal: &'a mut Terminal,
+        signals: &'a mut Signals,
+        setup: Setup,
+    ) -> Result<Console<'a>, ConsoleError> {
         let line = terminal.line()?;
         let mut snapshots = seat.snapshots();
         let answers = seat.answers();
@@ -176,10 +179,7 @@ impl<'a> Console<'a> {
                 let inputs = self.reader.flush();
                 self.inputs(inputs).await
             }
-            Woken::Snapshot(Some(snapshot)) => {
-                self.model.options.hosting = self.seat.hosting();
-                self.take(Msg::Snapshot(snapshot)).await
-            }
+            Woken::Snapshot(Some(snapshot)) => self.take(Msg::Snapshot(snapshot)).await,
             Woken::Answer(Some(answer)) => self.take(Msg::Answer(answer)).await,
             Woken::Clock => self.tick().await,
             // A closed channel is always ready: waiting for it again would spin.
@@ -271,6 +271,8 @@ impl<'a> Console<'a> {
 
     /// Lets the core take one message in, and does what it wants done.
     async fn take(&mut self, msg: Msg) -> Result<Option<Ending>, ConsoleError> {
+        // The engine may have come up, or gone to another process, since the last message.
+        self.model.options.hosting = self.seat.hosting();
         let mut messages = vec![msg];
         while let Some(msg) = messages.pop() {
             for effect in update(&mut self.model, msg) {
@@ -291,10 +293,10 @@ impl<'a> Console<'a> {
                 Done::Silently
             }
             Effect::Quit if !self.seat.hosting() => Done::With(Ending::Left),
-            Effect::Quit | Effect::EndEngineAndQuit => match self.seat.end_engine() {
-                Ok(()) => Done::With(Ending::EngineEnded),
-                Err(error) => Done::failed(&error),
-            },
+            Effect::Quit | Effect::EndEngineAndQuit => {
+                self.seat.end_engine();
+                Done::With(Ending::EngineEnded)
+            }
             Effect::HandOverAndQuit => match self.hand_over() {
                 Ok(()) => Done::With(Ending::Left),
                 Err(error) => Done::failed(&error),

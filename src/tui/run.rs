@@ -4,9 +4,10 @@ use super::console::{Console, Ending};
 use super::hangup::detach_stdio;
 use super::keymap::Keymap;
 use super::model::Choices;
+use super::signals::{Signal, Signals};
 use super::terminal::{Terminal, TerminalError};
 use super::theme::Ground;
-use crate::engine::{HostError, Seat};
+use crate::engine::Seat;
 use crate::wire::Snapshot;
 use std::fs::OpenOptions;
 use std::io;
@@ -45,8 +46,6 @@ pub enum ConsoleError {
     Start(#[source] io::Error),
     #[error("the console cannot go on: {0}")]
     Broken(#[source] io::Error),
-    #[error(transparent)]
-    Engine(#[from] HostError),
     #[error("the console failed (the message is above); jobs go on, {engine}; `orc tui` opens a new console")]
     Panicked { engine: String },
 }
@@ -62,31 +61,36 @@ pub fn run(mut seat: Seat, setup: Setup) -> Result<ExitCode, ConsoleError> {
     let stderr = setup.stderr.as_ref().map(|path| OpenOptions::new().append(true).create(true).mode(0o600).open(path));
     let mut terminal = Terminal::open(stderr.transpose().map_err(ConsoleError::Start)?)?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(ConsoleError::Start)?;
+    // Before the terminal is touched: from here on no signal leaves it in raw mode.
+    let mut signals = runtime.block_on(async { Signals::install() }).map_err(ConsoleError::Start)?;
     let ended = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
-            let mut console = Console::new(&mut seat, &mut terminal, setup)?;
+            let mut console = Console::new(&mut seat, &mut terminal, &mut signals, setup)?;
             let ending = console.run().await?;
             Ok::<_, ConsoleError>((ending, console.last_seen()))
         })
     }));
-    drop(runtime);
     match ended {
         Ok(Ok((Ending::HungUp, _))) => {
             // Somebody may have sent the signal by hand; on a terminal that is gone this does nothing.
             terminal.leave();
             detach_stdio().map_err(ConsoleError::Broken)?;
-            if seat.hosting() {
-                tracing::info!("the terminal hung up; going on as a headless engine");
-                return Ok(seat.become_headless()?);
-            }
-            Ok(ended_by(rustix::process::Signal::HUP.as_raw()))
+            let Some(over) = seat.over() else { return Ok(ended_by(rustix::process::Signal::HUP.as_raw())) };
+            tracing::info!("the terminal hung up; going on as a headless engine");
+            let told = runtime.block_on(async {
+                tokio::select! {
+                    number = told(&mut signals) => Some(number),
+                    _ = tokio::task::spawn_blocking(move || over.wait()) => None,
+                }
+            });
+            seat.end_engine();
+            runtime.shutdown_background();
+            Ok(told.map_or(ExitCode::SUCCESS, ended_by))
         }
         Ok(Ok((ending, last))) => {
             terminal.leave();
             if let Ending::Told(signal) = ending {
-                if seat.hosting() {
-                    seat.end_engine()?;
-                }
+                seat.end_engine();
                 return Ok(ended_by(signal));
             }
             println!("{}", farewell(ending, &last));
@@ -100,6 +104,15 @@ pub fn run(mut seat: Seat, setup: Setup) -> Result<ExitCode, ConsoleError> {
         Err(_) => {
             terminal.leave();
             Err(ConsoleError::Panicked { engine: go_on_without(&seat) })
+        }
+    }
+}
+
+/// Waits for a signal that says to leave, and gives its number. Hang-ups are over: there is no terminal any more.
+async fn told(signals: &mut Signals) -> i32 {
+    loop {
+        if let Signal::Leave(number) = signals.next().await {
+            return number;
         }
     }
 }
@@ -123,12 +136,12 @@ fn ended_by(signal: i32) -> ExitCode {
 /// What the operator is told on leaving: what keeps running, and how to come back.
 fn farewell(ending: Ending, last: &Snapshot) -> String {
     let jobs = match last.slots.running {
-        0 => "no job is running".to_owned(),
-        1 => "1 job is running".to_owned(),
-        n => format!("{n} jobs are running"),
+        0 => "No job is running.".to_owned(),
+        1 => "1 job is running and goes on.".to_owned(),
+        n => format!("{n} jobs are running and go on."),
     };
     match ending {
-        Ending::EngineEnded => format!("The engine has ended; {jobs} and will go on. Nothing new starts until `orc tui` or `orc engine`."),
-        _ => format!("The engine goes on in the background; {jobs}. `orc tui` comes back to it, `orc engine stop` ends it."),
+        Ending::EngineEnded => format!("The engine has ended. {jobs} Nothing new starts until `orc tui` or `orc engine`."),
+        _ => format!("The engine goes on in the background. {jobs} `orc tui` comes back to it, `orc engine stop` ends it."),
     }
 }

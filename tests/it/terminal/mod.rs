@@ -3,3 +3,4 @@
 mod console;
 mod panic;
 mod pty;
+mod workspace;

@@ -41,7 +41,7 @@ impl vt100::Callbacks for Heard {
 pub struct Pty {
     master: Box<dyn MasterPty + Send>,
     writer: Box<dyn Write + Send>,
-    pub child: Box<dyn Child + Send + Sync>,
+    child: Option<Box<dyn Child + Send + Sync>>,
     seen: Arc<(Mutex<Seen>, Condvar)>,
     closing: Arc<AtomicBool>,
     /// Held while the link takes nothing.
@@ -82,11 +82,11 @@ impl Pty {
                 }
             }
         });
-        Pty { master: pair.master, writer, child, seen, closing, stuck, reader: Some(reader), modes }
+        Pty { master: pair.master, writer, child: Some(child), seen, closing, stuck, reader: Some(reader), modes }
     }
 
     pub fn pid(&self) -> i32 {
-        self.child.process_id().unwrap() as i32
+        self.child.as_ref().unwrap().process_id().unwrap() as i32
     }
 
     /// Types.
@@ -151,7 +151,7 @@ impl Pty {
 
     /// Waits for the program's end and gives its exit code; everything that it wrote has been seen then.
     pub fn end(&mut self) -> u32 {
-        let code = self.child.wait().unwrap().exit_code();
+        let code = self.child.take().unwrap().wait().unwrap().exit_code();
         if let Some(reader) = self.reader.take() {
             reader.join().unwrap();
         }
@@ -164,7 +164,17 @@ impl Pty {
         self.closing.store(true, Ordering::SeqCst);
         self.keys(nudge);
         self.reader.take().unwrap().join().unwrap();
-        self.child
+        self.child.take().unwrap()
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        // Only after a test has failed is there anything left.
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

@@ -1,0 +1,85 @@
+//! A workspace for a console, and the command line beside it.
+
+use super::pty::Pty;
+use portable_pty::CommandBuilder;
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A new workspace; its engine ends with it.
+pub struct Workspace {
+    folder: tempfile::TempDir,
+}
+
+impl Workspace {
+    pub fn new() -> Workspace {
+        let workspace = Workspace { folder: tempfile::tempdir().unwrap() };
+        workspace.orc(&["init"]);
+        workspace
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The command line in this workspace; it has to succeed.
+    pub fn orc(&self, arguments: &[&str]) -> String {
+        let output = self.try_orc(arguments);
+        assert!(output.status.success(), "orc {arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub fn try_orc(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_orc"));
+        command.env("ORC_WORKSPACE", self.path()).current_dir(self.path()).args(arguments).output().unwrap()
+    }
+
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.orc(&[arguments, &["--json"]].concat())).unwrap()
+    }
+
+    /// The process of the engine that runs.
+    pub fn engine_pid(&self) -> i32 {
+        self.json(&["engine", "status"])["engine"]["pid"].as_i64().unwrap() as i32
+    }
+
+    /// A job that runs until `release`; its number.
+    pub fn held_job(&self) -> String {
+        let fifo = self.path().join("held");
+        if !fifo.exists() {
+            assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        }
+        let script = format!("timeout 120 cat '{}'", fifo.display());
+        self.orc(&["job", "add", "--type", "shell", "--title", "held", "--prompt", &script, "--quiet"]).trim().to_owned()
+    }
+
+    /// Lets the held job end.
+    pub fn release(&self) {
+        std::fs::write(self.path().join("held"), "released\n").unwrap();
+    }
+
+    /// `orc tui` as a command for a terminal.
+    pub fn console_command(&self) -> CommandBuilder {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_orc"));
+        command.arg("tui");
+        for (name, value) in [("TERM", "xterm-256color"), ("LC_ALL", "C.UTF-8")] {
+            command.env(name, value);
+        }
+        command.env("ORC_WORKSPACE", self.path());
+        command.cwd(self.path());
+        command
+    }
+
+    /// A console on a terminal, its engine running.
+    pub fn console(&self) -> Pty {
+        let pty = Pty::start(self.console_command());
+        pty.wait_for("running");
+        pty
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        self.try_orc(&["engine", "stop"]);
+    }
+}
