@@ -37,8 +37,9 @@ pub fn tui(options: TuiOptions) -> Result<ExitCode> {
     let log = log_dir(&workspace)?;
     let _log = telemetry::start(&log).map_err(CliError::workspace)?;
     let setup = Setup {
-        keymap: Keymap::new(&settings.keys)
-            .map_err(|all| CliError::workspace(all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")).hint("mend `keys` in orc.toml"))?,
+        keymap: Keymap::new(&settings.keys).map_err(|all| {
+            CliError::workspace(all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")).hint("mend `keys` in orc.toml")
+        })?,
         ground: match settings.theme.as_str() {
             "dark" => Some(Ground::Dark),
             "light" => Some(Ground::Light),
@@ -52,7 +53,8 @@ pub fn tui(options: TuiOptions) -> Result<ExitCode> {
         stderr: Some(log.join("stderr.log")),
     };
     let program = orc::os::program("orc");
-    let seat = Seat::open(workspace, settings, SeatOptions { program }).map_err(|e| CliError::workspace(format!("cannot start a thread: {e}")))?;
+    let seat =
+        Seat::open(workspace, settings, SeatOptions { program }).map_err(|e| CliError::workspace(format!("cannot start a thread: {e}")))?;
     orc::tui::run(seat, setup).map_err(|e| CliError::new(Kind::Failure, e.to_string()))
 }
 

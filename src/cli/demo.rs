@@ -29,7 +29,12 @@ fn place() -> PathBuf {
 fn seed(tx: &crate::store::Tx<'_>) -> std::result::Result<(), StoreError> {
     let now = clock::now();
     for n in 1..=6 {
-        let spec = JobSpec { kind: Kind::Other, priority: Priority::P2, origin: Origin::Cron, ..JobSpec::new(format!("Nap {n}"), "shell", "sleep 5; echo done") };
+        let spec = JobSpec {
+            kind: Kind::Other,
+            priority: Priority::P2,
+            origin: Origin::Cron,
+            ..JobSpec::new(format!("Nap {n}"), "shell", "sleep 5; echo done")
+        };
         tx.add_job(&spec, "operator", now)?;
     }
     Ok(())

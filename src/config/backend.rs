@@ -206,7 +206,11 @@ const BUILT_IN: &[(&str, &str)] = &[
 
 /// The backends that come with the program.
 pub fn built_in() -> BTreeMap<String, Backend> {
-    BUILT_IN.iter().map(|(file, text)| parse(text, file).expect("the built-in descriptions are tested")).map(|b| (b.name.clone(), b)).collect()
+    BUILT_IN
+        .iter()
+        .map(|(file, text)| parse(text, file).expect("the built-in descriptions are tested"))
+        .map(|b| (b.name.clone(), b))
+        .collect()
 }
 
 /// All backends of a workspace: the built-in ones, those of its `backends/*.toml`, which win, and what `[backend.NAME]` in

@@ -15,22 +15,49 @@ pub struct Seen {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
-    AddJob { spec: Box<JobSpec> },
+    AddJob {
+        spec: Box<JobSpec>,
+    },
     /// Ends a job in any state that is not final; a running one by way of its shim.
-    Kill { job: JobId, seen: Option<Seen> },
+    Kill {
+        job: JobId,
+        seen: Option<Seen>,
+    },
     /// Puts a finished job back in the queue, with its attempts reset.
-    Retry { job: JobId, seen: Option<Seen> },
-    SetPriority { job: JobId, priority: Priority, seen: Option<Seen> },
-    PauseLane { lane: Lane, paused: bool },
+    Retry {
+        job: JobId,
+        seen: Option<Seen>,
+    },
+    SetPriority {
+        job: JobId,
+        priority: Priority,
+        seen: Option<Seen>,
+    },
+    PauseLane {
+        lane: Lane,
+        paused: bool,
+    },
     /// A paused worker takes no job; the one that it runs goes on.
-    PauseWorker { worker: WorkerId, paused: bool },
-    RetireWorker { worker: WorkerId },
+    PauseWorker {
+        worker: WorkerId,
+        paused: bool,
+    },
+    RetireWorker {
+        worker: WorkerId,
+    },
     /// Stops or resumes all dispatching.
-    PauseEngine { paused: bool },
+    PauseEngine {
+        paused: bool,
+    },
     /// No new dispatches; the engine ends when the last running job has.
-    Drain { on: bool },
+    Drain {
+        on: bool,
+    },
     /// Lifts a pause that a limit put on a backend, or holds the backend by hand.
-    PauseBackend { backend: String, paused: bool },
+    PauseBackend {
+        backend: String,
+        paused: bool,
+    },
 }
 
 /// What became of a command.

@@ -1,9 +1,9 @@
 //! A job: what is asked for, and where it stands.
 
+use super::attempt::Outcome;
 use super::ids::{AttemptId, JobId, ProjectId, TaskId};
 use super::time::Timestamp;
 use super::words::words;
-use super::attempt::Outcome;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;

@@ -5,9 +5,7 @@ use super::input::{Input, Link, Probe};
 use super::launcher::{Launch, Launcher};
 use super::live::{Live, Lives};
 use crate::config::{Backend, Settings, Workspace};
-use crate::domain::{
-    AttemptId, Capacity, Expected, ExitReport, JobId, LogLine, Outcome, Queue, Timestamp, Worker,
-};
+use crate::domain::{AttemptId, Capacity, ExitReport, Expected, JobId, LogLine, Outcome, Queue, Timestamp, Worker};
 use crate::store::{EngineState, OpenAttempt, QueuedRow, Store, StoreError, Tx};
 use crate::wire::{EngineFrame, Heartbeat, ShimFrame, Snapshot};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};

@@ -110,10 +110,8 @@ impl Open {
         let store = self.store()?;
         let job = store.job(id)?.ok_or(StoreError::NoJob(id))?;
         let attempts = store.attempts(id)?;
-        let mut events = store.log(
-            &crate::domain::LogFilter { job: Some(id), text: String::new() },
-            crate::domain::Page { before: None, limit: NEWEST },
-        )?;
+        let mut events = store
+            .log(&crate::domain::LogFilter { job: Some(id), text: String::new() }, crate::domain::Page { before: None, limit: NEWEST })?;
         events.reverse();
         let prompt_parts = attempts.last().map(|a| prompt_parts(&workspace, a)).unwrap_or_default();
         let why = why::explain(store, &settings, &workspace, &job, clock::now())?;

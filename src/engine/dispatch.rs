@@ -2,12 +2,12 @@
 
 use super::core::{Effect, State};
 use super::launcher::Launch;
+use super::prompt::{PromptInput, assemble};
 use crate::config::{Backend, RenderInput};
 use crate::domain::{
-    AttemptId, BackendCapacity, ExitReport, Job, JobId, Named, Outcome, PromptDocument, QueuedJob, Resolution, Timestamp, Worker, WorkerId, WorkerStatus, pick,
-    resolve, rotation, sha256_hex,
+    AttemptId, BackendCapacity, ExitReport, Job, JobId, Named, Outcome, PromptDocument, QueuedJob, Resolution, Timestamp, Worker, WorkerId,
+    WorkerStatus, pick, resolve, rotation, sha256_hex,
 };
-use super::prompt::{PromptInput, assemble};
 use crate::store::{Claim, NewWorker, QueuedRow, StoreError, Tx};
 use crate::wire::{AttemptLimits, AttemptSpec, PROTOCOL};
 use std::collections::BTreeSet;
@@ -206,7 +206,14 @@ impl State {
         .map_err(|e| e.to_string())
     }
 
-    fn launch(&self, attempt: AttemptId, backend: &Backend, start: &Start<'_>, model: Option<String>, token: String) -> Result<Launch, String> {
+    fn launch(
+        &self,
+        attempt: AttemptId,
+        backend: &Backend,
+        start: &Start<'_>,
+        model: Option<String>,
+        token: String,
+    ) -> Result<Launch, String> {
         let s = &self.settings;
         let job = start.job;
         let dir = self.workspace.attempt_dir(attempt);
@@ -263,10 +270,7 @@ impl State {
 
     /// What every process of a job may read of where it is. No secret.
     fn job_env(&self, job: JobId) -> Vec<(String, String)> {
-        vec![
-            ("ORC_WORKSPACE".into(), self.workspace.root().to_string_lossy().into_owned()),
-            ("ORC_JOB".into(), job.to_string()),
-        ]
+        vec![("ORC_WORKSPACE".into(), self.workspace.root().to_string_lossy().into_owned()), ("ORC_JOB".into(), job.to_string())]
     }
 
     /// 128 random bits from the operating system.

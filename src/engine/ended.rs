@@ -54,7 +54,8 @@ impl State {
         let current = self.switches.pauses.get(backend);
         // One storm is one refusal: the attempts that run in parallel all hear of the same limit.
         if let Some((p, _)) = current
-            && (p.limit.kind == LimitKind::Operator || (p.limit.kind == limit.kind && (limit.resets_at.is_none() || limit.resets_at == p.limit.resets_at)))
+            && (p.limit.kind == LimitKind::Operator
+                || (p.limit.kind == limit.kind && (limit.resets_at.is_none() || limit.resets_at == p.limit.resets_at)))
         {
             return Ok(());
         }

@@ -8,7 +8,14 @@ use crate::store::{StoreError, Tx};
 use crate::wire::{EngineFrame, Hello, PROTOCOL, ShimFrame, SpooledEvent};
 
 impl State {
-    pub(super) fn on_frame(&mut self, tx: &Tx<'_>, link: Link, frame: ShimFrame, now: Timestamp, out: &mut Vec<Effect>) -> Result<(), StoreError> {
+    pub(super) fn on_frame(
+        &mut self,
+        tx: &Tx<'_>,
+        link: Link,
+        frame: ShimFrame,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), StoreError> {
         match frame {
             ShimFrame::Hello(hello) => self.on_hello(tx, link, &hello, out),
             ShimFrame::Event(event) => {
@@ -36,7 +43,10 @@ impl State {
 
     fn on_hello(&mut self, tx: &Tx<'_>, link: Link, hello: &Hello, out: &mut Vec<Effect>) -> Result<(), StoreError> {
         if hello.protocol > PROTOCOL {
-            out.push(Effect::bye(link, &format!("this engine speaks protocol {PROTOCOL}, the shim {}: upgrade the engine", hello.protocol)));
+            out.push(Effect::bye(
+                link,
+                &format!("this engine speaks protocol {PROTOCOL}, the shim {}: upgrade the engine", hello.protocol),
+            ));
             return Ok(());
         }
         let Some(live) = self.lives.get_mut(&hello.attempt) else {
@@ -66,7 +76,14 @@ impl State {
     }
 
     /// One event of a spool, from the wire or from the disk.
-    pub(super) fn on_event(&mut self, tx: &Tx<'_>, attempt: AttemptId, e: &SpooledEvent, now: Timestamp, out: &mut Vec<Effect>) -> Result<(), StoreError> {
+    pub(super) fn on_event(
+        &mut self,
+        tx: &Tx<'_>,
+        attempt: AttemptId,
+        e: &SpooledEvent,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), StoreError> {
         let weight = self.settings.cache_read_weight;
         let Some(live) = self.lives.get_mut(&attempt) else { return Ok(()) };
         if e.seq <= live.acked {
@@ -127,7 +144,13 @@ impl State {
     }
 
     /// What a shim left on the disk when nobody was there to take it: the rest of its events, then its report.
-    pub(super) fn take_report(&mut self, tx: &Tx<'_>, report: &ExitReport, now: Timestamp, out: &mut Vec<Effect>) -> Result<(), StoreError> {
+    pub(super) fn take_report(
+        &mut self,
+        tx: &Tx<'_>,
+        report: &ExitReport,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), StoreError> {
         let attempt = report.attempt;
         let acked = self.lives.get(&attempt).map_or(0, |l| l.acked);
         match super::launcher::spooled_after(&self.workspace.spool_dir(), attempt, acked) {

@@ -80,8 +80,8 @@ impl Host {
             other => HostError::Os(other),
         })?;
         let store = Store::open(&workspace.database())?;
-        let (backends, problems) =
-            backends(&workspace, &settings).map_err(|e| HostError::Config(format!("cannot read {}: {e}", workspace.backends_dir().display())))?;
+        let (backends, problems) = backends(&workspace, &settings)
+            .map_err(|e| HostError::Config(format!("cannot read {}: {e}", workspace.backends_dir().display())))?;
         for problem in problems {
             tracing::warn!("{problem}");
         }
@@ -150,8 +150,19 @@ impl Engine {
             tokio::spawn(gateway.accept(listener));
             let shim = crate::os::program("orc-shim");
             let launcher = OsLauncher::new(shim.clone(), workspace.spool_dir(), store.workspace_id()?, inputs);
-            let parts =
-                Parts { store, workspace, settings, backends, launcher, shim, outboxes, publish, demo, seed: fastrand::u64(..), watch_host: true };
+            let parts = Parts {
+                store,
+                workspace,
+                settings,
+                backends,
+                launcher,
+                shim,
+                outboxes,
+                publish,
+                demo,
+                seed: fastrand::u64(..),
+                watch_host: true,
+            };
             let mut core = Core::start(parts, clock::now())?;
             let why = run(&mut core, &mut inbox, Clock::System).await;
             core.close(&why, clock::now());

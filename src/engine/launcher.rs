@@ -49,7 +49,9 @@ impl OsLauncher {
 
     fn start(&self, launch: &Launch) -> Result<tokio::process::Child, String> {
         let dir = self.spool.join(launch.spec.attempt.to_string());
-        let write = |name: &str, text: &str| osfiles::write_atomic(&dir.join(name), text.as_bytes(), osfiles::Durable::No).map_err(|e| e.to_string());
+        let write = |name: &str, text: &str| {
+            osfiles::write_atomic(&dir.join(name), text.as_bytes(), osfiles::Durable::No).map_err(|e| e.to_string())
+        };
         osfiles::private_dir(&dir).map_err(|e| e.to_string())?;
         write(files::SYSTEM, &launch.system)?;
         write(files::PROMPT, &launch.prompt)?;

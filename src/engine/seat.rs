@@ -82,7 +82,8 @@ impl Seat {
     pub fn hand_over(&self) -> Result<(), HostError> {
         let Some(host) = self.take() else { return Ok(()) };
         host.stop("handed over to a headless engine");
-        let log = crate::os::files::append_to(&self.workspace.log_dir().join("engine.out")).map_err(|e| HostError::HandOver(e.to_string()))?;
+        let log =
+            crate::os::files::append_to(&self.workspace.log_dir().join("engine.out")).map_err(|e| HostError::HandOver(e.to_string()))?;
         let err = log.try_clone().map_err(|e| HostError::HandOver(e.to_string()))?;
         let mut child = std::process::Command::new(&self.options.program)
             .arg("--workspace")
@@ -100,7 +101,10 @@ impl Seat {
                 return Ok(());
             }
             if let Ok(Some(status)) = child.try_wait() {
-                return Err(HostError::HandOver(format!("the headless engine ended at once ({status}); see {}", self.workspace.log_dir().display())));
+                return Err(HostError::HandOver(format!(
+                    "the headless engine ended at once ({status}); see {}",
+                    self.workspace.log_dir().display()
+                )));
             }
             std::thread::park_timeout(Duration::from_millis(10));
         }

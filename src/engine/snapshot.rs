@@ -79,8 +79,13 @@ impl State {
     }
 
     fn lane(&self, store: &Store, lane: Lane, now: Timestamp) -> Result<LaneView, StoreError> {
-        let next: Vec<JobId> =
-            self.queue.claim_order(now, self.capacity.limits.starvation_after).filter(|j| j.priority.lane() == lane).take(NEXT).map(|j| j.id).collect();
+        let next: Vec<JobId> = self
+            .queue
+            .claim_order(now, self.capacity.limits.starvation_after)
+            .filter(|j| j.priority.lane() == lane)
+            .take(NEXT)
+            .map(|j| j.id)
+            .collect();
         let rows: Vec<JobRow> = store.job_rows(&next)?;
         Ok(LaneView {
             lane,

@@ -38,7 +38,12 @@ fn waiting(store: &Store, job: &Job) -> Result<Vec<Verdict>, StoreError> {
     }
     if let Some(t) = job.spec.not_before {
         let open = job.wait_reason != Some(WaitReason::Date) && verdicts.iter().all(|v| v.open);
-        verdicts.push(Verdict { gate: Gate::Date, open, says: format!("not before {t}"), unblock: if open { String::new() } else { format!("{t} comes") } });
+        verdicts.push(Verdict {
+            gate: Gate::Date,
+            open,
+            says: format!("not before {t}"),
+            unblock: if open { String::new() } else { format!("{t} comes") },
+        });
     }
     if matches!(job.wait_reason, Some(WaitReason::Decision | WaitReason::Cap | WaitReason::Deadlock)) {
         let says = job.note.clone().unwrap_or_else(|| "it waits for the operator".into());

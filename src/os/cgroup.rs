@@ -46,7 +46,9 @@ pub fn containment_of_process(pid: i32) -> Containment {
 }
 
 fn containment_of(process: &str) -> Containment {
-    let Ok(own) = fs::read_to_string(format!("/proc/{process}/cgroup")) else { return Containment::Walk { why: "its control group cannot be read" } };
+    let Ok(own) = fs::read_to_string(format!("/proc/{process}/cgroup")) else {
+        return Containment::Walk { why: "its control group cannot be read" };
+    };
     containment_in(Path::new(ROOT), &own, is_delegated)
 }
 

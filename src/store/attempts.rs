@@ -4,9 +4,7 @@ use super::events::Event;
 use super::jobs::Move;
 use super::row;
 use super::{Store, StoreError, Tx};
-use crate::domain::{
-    Attempt, AttemptId, ExitReport, JobId, JobState, Next, Outcome, ProcessIdentity, Timestamp, Usage, WorkerId,
-};
+use crate::domain::{Attempt, AttemptId, ExitReport, JobId, JobState, Next, Outcome, ProcessIdentity, Timestamp, Usage, WorkerId};
 use rusqlite::{Row, params};
 
 /// What it takes to claim a job.
@@ -230,7 +228,8 @@ impl Tx<'_> {
         let r = f.report;
         // What never started has not touched the session.
         let ran = !matches!(r.outcome, Outcome::Interrupted);
-        let base = row::one(self, "SELECT session_usage FROM workers WHERE id = ?1", [worker.0], |r| row::json::<Usage>(r, "session_usage"))?;
+        let base =
+            row::one(self, "SELECT session_usage FROM workers WHERE id = ?1", [worker.0], |r| row::json::<Usage>(r, "session_usage"))?;
         let session_usage = r.session_usage.unwrap_or(base + r.usage);
         self.run(
             "UPDATE workers SET
@@ -291,12 +290,7 @@ impl Store {
     /// # Errors
     /// The database.
     pub fn worker_attempts(&self, worker: WorkerId, limit: usize) -> Result<Vec<Attempt>, StoreError> {
-        row::all(
-            self,
-            "SELECT * FROM attempts WHERE worker_id = ?1 ORDER BY id DESC LIMIT ?2",
-            params![worker.0, limit as i64],
-            read,
-        )
+        row::all(self, "SELECT * FROM attempts WHERE worker_id = ?1 ORDER BY id DESC LIMIT ?2", params![worker.0, limit as i64], read)
     }
 }
 

@@ -3,9 +3,7 @@
 use super::events::Event;
 use super::row;
 use super::{Store, StoreError, Tx};
-use crate::domain::{
-    AttemptId, BackendPause, JobId, Kind, Lane, Limit, LimitKind, Priority, ProjectId, Timestamp, WorkerId,
-};
+use crate::domain::{AttemptId, BackendPause, JobId, Kind, Lane, Limit, LimitKind, Priority, ProjectId, Timestamp, WorkerId};
 use rusqlite::{Row, params};
 use std::collections::BTreeMap;
 
@@ -127,8 +125,9 @@ impl Store {
     /// # Errors
     /// The database.
     pub fn engine_state(&self) -> Result<EngineState, StoreError> {
-        let (epoch, paused, draining) =
-            row::one(self, "SELECT epoch, paused, draining FROM engine WHERE id = 1", [], |r| Ok((row::count(r, "epoch")?, r.get(1)?, r.get(2)?)))?;
+        let (epoch, paused, draining) = row::one(self, "SELECT epoch, paused, draining FROM engine WHERE id = 1", [], |r| {
+            Ok((row::count(r, "epoch")?, r.get(1)?, r.get(2)?))
+        })?;
         let lanes = row::all(self, "SELECT lane FROM lanes WHERE paused = 1", [], |r| r.get::<_, u8>(0))?;
         let pauses = row::all(self, "SELECT * FROM backend_pauses", [], |r| {
             let limit = Limit { kind: row::word::<LimitKind>(r, "kind")?, resets_at: None, message: r.get("message")? };

@@ -38,7 +38,9 @@ impl Store {
     /// # Errors
     /// The database.
     pub fn learned_output(&self) -> Result<BTreeMap<Kind, (f64, u32)>, StoreError> {
-        let rows = row::all(self, "SELECT kind, output, samples FROM learned", [], |r| Ok((row::word::<Kind>(r, "kind")?, (r.get(1)?, r.get(2)?))))?;
+        let rows = row::all(self, "SELECT kind, output, samples FROM learned", [], |r| {
+            Ok((row::word::<Kind>(r, "kind")?, (r.get(1)?, r.get(2)?)))
+        })?;
         Ok(rows.into_iter().collect())
     }
 }

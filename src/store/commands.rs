@@ -162,9 +162,6 @@ impl Tx<'_> {
         } else if !self.resume_backend(backend, &format!("by {actor}"), actor, now)? {
             return Ok(refused(format!("backend {backend} is not paused")));
         }
-        done(
-            format!("backend {backend} {}", word(paused)),
-            Command::PauseBackend { backend: backend.to_owned(), paused: !paused },
-        )
+        done(format!("backend {backend} {}", word(paused)), Command::PauseBackend { backend: backend.to_owned(), paused: !paused })
     }
 }

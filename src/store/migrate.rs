@@ -71,9 +71,11 @@ fn backup(conn: &Connection, path: &Path, found: i64) -> Result<(), StoreError> 
     if backup.exists() {
         return Ok(());
     }
-    conn.execute("VACUUM INTO ?1", [backup.to_string_lossy()])
-        .map(|_| ())
-        .map_err(|source| StoreError::Backup { path: path.to_owned(), backup, source })
+    conn.execute("VACUUM INTO ?1", [backup.to_string_lossy()]).map(|_| ()).map_err(|source| StoreError::Backup {
+        path: path.to_owned(),
+        backup,
+        source,
+    })
 }
 
 #[cfg(test)]

@@ -65,8 +65,8 @@ impl Store {
         if !path.exists() {
             return Err(StoreError::Missing { path: path.to_owned() });
         }
-        let conn =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(|e| StoreError::open(path, e))?;
+        let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .map_err(|e| StoreError::open(path, e))?;
         conn.busy_timeout(BUSY).map_err(|e| StoreError::open(path, e))?;
         migrate::check(&conn, path)?;
         conn.set_prepared_statement_cache_capacity(64);

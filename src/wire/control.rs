@@ -23,11 +23,18 @@ pub enum ControlFrame {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "frame", rename_all = "snake_case")]
 pub enum ControlReply {
-    Snapshot { snapshot: Box<Snapshot> },
+    Snapshot {
+        snapshot: Box<Snapshot>,
+    },
     /// The engine ends; `running` jobs go on without it.
-    Stopping { pid: i32, running: u32 },
+    Stopping {
+        pid: i32,
+        running: u32,
+    },
     /// The request cannot be served; one line that says why and what to do.
-    Refused { message: String },
+    Refused {
+        message: String,
+    },
 }
 
 #[cfg(test)]

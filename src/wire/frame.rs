@@ -21,7 +21,10 @@ pub enum ShimFrame {
     Event(SpooledEvent),
     Heartbeat(Heartbeat),
     /// The attempt is over; `exit.json` is already on disk. `seq` follows the last event's. Acknowledged like an event.
-    Exit { seq: u64, report: ExitReport },
+    Exit {
+        seq: u64,
+        report: ExitReport,
+    },
 }
 
 /// Who is calling.

@@ -3,7 +3,8 @@
 use super::frame::SpooledEvent;
 use super::snapshot::WorkerRow;
 use crate::domain::{
-    Applied, Attempt, AttemptId, Command, Job, JobFilter, JobId, JobRow, LogFilter, LogLine, Page, PromptPart, StateCounts, Verdict, WorkerId,
+    Applied, Attempt, AttemptId, Command, Job, JobFilter, JobId, JobRow, LogFilter, LogLine, Page, PromptPart, StateCounts, Verdict,
+    WorkerId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,14 +28,37 @@ pub enum Query {
 /// An answer. It repeats what was asked, so that a late one is known as such.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    Jobs { filter: JobFilter, page: Page, rows: Vec<JobRow>, counts: StateCounts, more: bool },
+    Jobs {
+        filter: JobFilter,
+        page: Page,
+        rows: Vec<JobRow>,
+        counts: StateCounts,
+        more: bool,
+    },
     Job(Box<JobDetail>),
-    Transcript { attempt: AttemptId, from: From, events: Vec<SpooledEvent>, more_before: bool, more_after: bool },
-    Log { filter: LogFilter, page: Page, lines: Vec<LogLine>, more: bool },
+    Transcript {
+        attempt: AttemptId,
+        from: From,
+        events: Vec<SpooledEvent>,
+        more_before: bool,
+        more_after: bool,
+    },
+    Log {
+        filter: LogFilter,
+        page: Page,
+        lines: Vec<LogLine>,
+        more: bool,
+    },
     Worker(Box<WorkerDetail>),
-    Applied { command: Command, applied: Applied },
+    Applied {
+        command: Command,
+        applied: Applied,
+    },
     /// The question could not be answered; one line that says what, where and what to do.
-    Failed { query: Query, message: String },
+    Failed {
+        query: Query,
+        message: String,
+    },
 }
 
 /// Which part of a transcript.

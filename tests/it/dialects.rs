@@ -85,7 +85,8 @@ fn row(folder: &str, name: &str, case: &Case) -> String {
         let id = if dialect == Dialect::Codex { &case.args[case.args.len() - 2] } else { &case.args[at + 1] };
         (spec.session, spec.resume) = (Some(id.clone()), true);
         // What `session_new` had used.
-        (spec.usage_base, spec.cost_base) = (Usage { input: 100, output: 20, ..Usage::default() }, if folder == "claude" { 0.0008 } else { 0.001 });
+        (spec.usage_base, spec.cost_base) =
+            (Usage { input: 100, output: 20, ..Usage::default() }, if folder == "claude" { 0.0008 } else { 0.001 });
     }
     let stream = std::fs::read(fixtures().join(folder).join(format!("{name}.jsonl"))).unwrap();
     let (events, stop, v) = play(&spec, &stream, AgentExit { code: case.exit, signal: case.signal }, &case.stderr);
@@ -115,12 +116,18 @@ fn every_captured_run_comes_to_what_it_was() {
     for folder in ["claude", "claude-2.1.197", "codex", "gemini", "opencode"] {
         let cases = std::fs::read_to_string(fixtures().join(folder).join("cases.json")).unwrap();
         let cases: BTreeMap<String, Case> = serde_json::from_str(&cases).unwrap();
-        let streams = std::fs::read_dir(fixtures().join(folder)).unwrap().flatten().filter(|f| f.path().extension().is_some_and(|e| e == "jsonl")).count();
+        let streams = std::fs::read_dir(fixtures().join(folder))
+            .unwrap()
+            .flatten()
+            .filter(|f| f.path().extension().is_some_and(|e| e == "jsonl"))
+            .count();
         assert_eq!(streams, cases.len(), "{folder}: a stream without its end, or an end without its stream");
         found.extend(cases.iter().map(|(name, case)| row(folder, name, case)));
     }
     let expected: Vec<&str> = include_str!("../fixtures/expected.txt").lines().filter(|l| !l.starts_with('#')).collect();
-    if std::env::var_os("SHOW").is_some() { println!("{}", found.join("\n")); }
+    if std::env::var_os("SHOW").is_some() {
+        println!("{}", found.join("\n"));
+    }
     let wrong: Vec<String> = (0..found.len().max(expected.len()))
         .filter(|i| found.get(*i).map(String::as_str) != expected.get(*i).copied())
         .map(|i| format!("expected {}\n   found {}", expected.get(i).unwrap_or(&"nothing"), found.get(i).map_or("nothing", String::as_str)))

@@ -1,8 +1,8 @@
 mod cli;
 mod config;
 mod console;
-mod prompt;
 mod dialects;
+mod prompt;
 mod shim;
 mod terminal;
 mod workspace;

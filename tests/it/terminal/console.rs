@@ -1,9 +1,5 @@
 //! The console on a real terminal: start, idle, resize, leave, suspend, hang-up.
 
-
-
-
-
 const CTRL_L: &str = "\x0c";
 const CTRL_O: &str = "\x0f";
 use super::workspace::Workspace;
@@ -14,8 +10,11 @@ fn shows() {
     pty.wait("frame", |s| s.bytes > 1000);
     std::thread::sleep(std::time::Duration::from_secs(2));
     eprintln!("{}", pty.text());
-    pty.keys("n"); std::thread::sleep(std::time::Duration::from_secs(1));
+    pty.keys("n");
+    std::thread::sleep(std::time::Duration::from_secs(1));
     eprintln!("{}", pty.text());
-    pty.keys("\x1b"); pty.keys("?");std::thread::sleep(std::time::Duration::from_secs(1));
+    pty.keys("\x1b");
+    pty.keys("?");
+    std::thread::sleep(std::time::Duration::from_secs(1));
     eprintln!("{}", pty.text());
 }

@@ -118,7 +118,11 @@ impl Pty {
         let mut now = self.seen.0.lock().unwrap();
         while !wanted(&now) {
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && !now.ended || wanted(&now), "never seen: {what}; the screen is:\n{}", now.parser.screen().contents());
+            assert!(
+                !left.is_zero() && !now.ended || wanted(&now),
+                "never seen: {what}; the screen is:\n{}",
+                now.parser.screen().contents()
+            );
             now = self.seen.1.wait_timeout(now, left).unwrap().0;
         }
     }
