@@ -18,7 +18,7 @@ pub fn make() -> Result<Workspace> {
     let (workspace, _) = init(&root).map_err(|e| failed(&e))?;
     std::fs::write(workspace.demo_mark(), "").map_err(|e| failed(&e))?;
     let mut store = Store::open(&workspace.database()).map_err(|e| failed(&e))?;
-    store.write(|tx| seed(tx)).map_err(|e| failed(&e))?;
+    store.write(seed).map_err(|e| failed(&e))?;
     Ok(workspace)
 }
 

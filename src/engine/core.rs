@@ -95,8 +95,8 @@ pub(super) struct State {
     /// Attempts with events taken in this batch.
     pub acked: BTreeSet<AttemptId>,
     pub next_date: Option<Timestamp>,
-    /// Refusals in a row, by backend, until one of its attempts ends well.
-    pub streaks: BTreeMap<String, u32>,
+    /// Refusals in a row and the time of the last, by backend, until an attempt that began after it gets an answer.
+    pub streaks: BTreeMap<String, (u32, Timestamp)>,
     /// Tokens of the system text, as last assembled.
     pub context_tokens: u64,
     /// Our own small program.
@@ -500,7 +500,6 @@ impl State {
                 kind,
                 priority,
                 backend: a.backend.clone(),
-                worker: a.worker_id,
                 worker_name: a.worker.clone(),
                 started_at: a.started_at,
                 estimate: a.estimate,

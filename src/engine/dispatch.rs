@@ -5,8 +5,8 @@ use super::launcher::Launch;
 use super::prompt::{PromptInput, assemble};
 use crate::config::{Backend, RenderInput};
 use crate::domain::{
-    AttemptId, BackendCapacity, ExitReport, Job, JobId, Named, Outcome, PromptDocument, QueuedJob, Resolution, Timestamp, Worker, WorkerId,
-    WorkerStatus, pick, resolve, rotation, sha256_hex,
+    AttemptId, BackendCapacity, ExitReport, Job, JobId, Outcome, PromptDocument, QueuedJob, Resolution, Timestamp, Worker, WorkerStatus,
+    pick, resolve, rotation, sha256_hex,
 };
 use crate::store::{Claim, NewWorker, QueuedRow, StoreError, Tx};
 use crate::wire::{AttemptLimits, AttemptSpec, PROTOCOL};
@@ -64,18 +64,7 @@ impl State {
             b.pause = self.switches.pauses.get(name).map(|(p, _)| p.clone());
             b.probing = b.pause.is_none() && self.streaks.contains_key(name);
         }
-        c.named = self
-            .workers
-            .iter()
-            .map(|w| {
-                let named = match w.status {
-                    WorkerStatus::Paused | WorkerStatus::Unhealthy => Named::Paused,
-                    _ if w.attempt.is_some() => Named::Busy,
-                    _ => Named::Free,
-                };
-                (w.name.clone(), named)
-            })
-            .collect();
+        c.set_workers(&self.workers);
         c.budget.press(&c.limits.budget, self.queue.len(), now);
     }
 
@@ -90,19 +79,17 @@ impl State {
     fn start(&mut self, tx: &Tx<'_>, queued: &QueuedJob, now: Timestamp, out: &mut Vec<Effect>) -> Result<bool, StoreError> {
         let Some(job) = tx.job(queued.id)? else { return Ok(false) };
         let Some(backend) = self.backends.get(&job.spec.backend).cloned() else { return Ok(false) };
-        let worker = match resolve(queued, &self.workers) {
+        let mut known = match resolve(queued, &self.workers) {
             Resolution::Use(id) => self.workers.iter().find(|w| w.id == id).cloned(),
-            Resolution::New => Some(self.new_worker(tx, &job, now)?),
-            Resolution::Wait(_) => None,
+            Resolution::New => None,
+            Resolution::Wait(_) => return Ok(false),
         };
-        let Some(mut worker) = worker else { return Ok(false) };
-        if let Some(why) = rotation(&worker, &self.settings.session()) {
-            self.rotate(tx, &mut worker, &why, now)?;
+        if let Some(worker) = &mut known
+            && let Some(why) = rotation(worker, &self.settings.session())
+        {
+            self.rotate(tx, worker, &why, now)?;
         }
-        let resume = worker.session.is_some() && backend.resumes();
-        let session = if resume { worker.session.clone() } else { backend.chosen_session() };
-        let assembled = self.assemble(tx, &job, &worker);
-        let (document, broken) = match assembled {
+        let (document, broken) = match self.assemble(tx, &job, known.as_ref()) {
             Ok(document) => {
                 self.context_tokens = crate::domain::estimate(&document.system);
                 (document, None)
@@ -110,6 +97,17 @@ impl State {
             Err(message) => (PromptDocument::default(), Some(message)),
         };
         let estimate = if backend.uses_model() { document.tokens + self.expected.output(job.spec.kind) } else { 0 };
+        if !self.capacity.affordable(queued.priority, estimate, now) {
+            // The prompt turned out longer than it was taken for: it is weighed again by what it really is.
+            self.queue.insert(QueuedJob { estimate, ..queued.clone() });
+            return Ok(false);
+        }
+        let worker = match known {
+            Some(worker) => worker,
+            None => self.new_worker(tx, &job, now)?,
+        };
+        let resume = worker.session.is_some() && backend.resumes();
+        let session = if resume { worker.session.clone() } else { backend.chosen_session() };
         let token = self.secret();
         let model = job.spec.model.clone().or_else(|| worker.model.clone()).or_else(|| backend.model_for(&self.settings, job.spec.kind));
         let claim = Claim {
@@ -188,18 +186,19 @@ impl State {
         Ok(())
     }
 
-    fn assemble(&self, tx: &Tx<'_>, job: &Job, worker: &Worker) -> Result<PromptDocument, String> {
+    fn assemble(&self, tx: &Tx<'_>, job: &Job, worker: Option<&Worker>) -> Result<PromptDocument, String> {
         let project = job.spec.project_id.and_then(|p| tx.project(p).ok().flatten()).map(|p| p.title);
-        let mut skills = worker.skills.clone();
-        skills.extend(job.spec.skills.iter().filter(|s| !worker.skills.contains(s)).cloned());
+        let mut skills = worker.map(|w| w.skills.clone()).unwrap_or_default();
+        let more: Vec<String> = job.spec.skills.iter().filter(|s| !skills.contains(s)).cloned().collect();
+        skills.extend(more);
         assemble(
             &self.workspace,
             &PromptInput {
                 job,
                 project: project.as_deref(),
-                persona: job.spec.persona.as_deref().or(worker.persona.as_deref()),
+                persona: job.spec.persona.as_deref().or(worker.and_then(|w| w.persona.as_deref())),
                 skills: &skills,
-                handover: worker.session.is_none().then_some(worker.handover.as_deref()).flatten(),
+                handover: worker.filter(|w| w.session.is_none()).and_then(|w| w.handover.as_deref()),
                 uses_model: self.backends.get(&job.spec.backend).is_none_or(Backend::uses_model),
             },
         )
@@ -276,10 +275,5 @@ impl State {
     /// 128 random bits from the operating system.
     fn secret(&mut self) -> String {
         uuid::Uuid::new_v4().simple().to_string()
-    }
-
-    /// The worker behind an id, for messages.
-    pub(super) fn worker_of(&self, id: WorkerId) -> Option<&Worker> {
-        self.workers.iter().find(|w| w.id == id)
     }
 }

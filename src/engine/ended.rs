@@ -18,7 +18,7 @@ impl State {
         {
             self.refused(tx, &live.backend, limit, now)?;
         } else if report.outcome == Outcome::Ok {
-            self.recovered(&live.backend);
+            self.recovered(&live.backend, live.started_at);
         }
         let next = after(&report, job.attempts, job.spec.max_attempts, job.losses, &self.settings.retry(), self.rng.f64(), now);
         let uses_model = self.backends.get(&live.backend).is_some_and(|b| b.uses_model());
@@ -59,17 +59,19 @@ impl State {
         {
             return Ok(());
         }
-        let streak = current.map_or(0, |(_, n)| *n).max(self.streaks.get(backend).copied().unwrap_or(0)) + 1;
-        self.streaks.insert(backend.to_owned(), streak);
+        let streak = current.map_or(0, |(_, n)| *n).max(self.streaks.get(backend).map_or(0, |(n, _)| *n)) + 1;
+        self.streaks.insert(backend.to_owned(), (streak, now));
         let pause = pause(limit, streak, self.rng.f64(), now);
         tx.pause_backend(backend, &pause, streak, "engine", now)?;
         self.switches.pauses.insert(backend.to_owned(), (pause, streak));
         Ok(())
     }
 
-    /// A backend answered well: the next refusal is the first again.
-    fn recovered(&mut self, backend: &str) {
-        self.streaks.remove(backend);
+    /// A backend answered an attempt that began after its last refusal: the next refusal is the first again.
+    pub(super) fn recovered(&mut self, backend: &str, began: Timestamp) {
+        if self.streaks.get(backend).is_some_and(|(_, refused)| began > *refused) {
+            self.streaks.remove(backend);
+        }
     }
 
     /// Lifts the pauses whose time has come. One job tries first.

@@ -127,6 +127,11 @@ impl State {
             }
             _ => {}
         }
+        if matches!(e.event, AgentEvent::Text { .. } | AgentEvent::ToolCall { .. } | AgentEvent::Result { ok: true })
+            && let Some((backend, began)) = self.lives.get(&attempt).map(|l| (l.backend.clone(), l.started_at))
+        {
+            self.recovered(&backend, began);
+        }
         self.acked.insert(attempt);
         Ok(())
     }

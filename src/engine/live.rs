@@ -1,7 +1,7 @@
 //! What the engine knows of running attempts beyond the database: connections, heartbeats, the newest word. In memory only.
 
 use super::input::Link;
-use crate::domain::{AgentEvent, AttemptId, Hang, JobId, Kind, Level, Priority, Timestamp, Usage, WorkerId};
+use crate::domain::{AgentEvent, AttemptId, Hang, JobId, Kind, Level, Priority, Timestamp, Usage};
 use crate::wire::Heartbeat;
 
 /// A running attempt.
@@ -12,7 +12,6 @@ pub struct Live {
     pub kind: Kind,
     pub priority: Priority,
     pub backend: String,
-    pub worker: Option<WorkerId>,
     pub worker_name: String,
     pub started_at: Timestamp,
     pub estimate: u64,

@@ -156,7 +156,7 @@ impl State {
         if self.today.failed > 0 {
             say(Severity::Info, format!("{} failed today", self.today.failed), "2 Jobs, R retries", None);
         }
-        all.sort_by(|a, b| b.severity.cmp(&a.severity));
+        all.sort_by_key(|a| std::cmp::Reverse(a.severity));
         all
     }
 }

@@ -2,9 +2,7 @@
 
 use super::dispatch::backend_capacity;
 use crate::config::{Backend, Settings, Workspace, backends};
-use crate::domain::{
-    self, Capacity, Expected, Gate, Job, JobState, Named, Queue, QueuedJob, Timestamp, Verdict, WaitReason, WorkerStatus, reservation,
-};
+use crate::domain::{self, Capacity, Expected, Job, JobState, Queue, QueuedJob, Timestamp, Verdict, reservation};
 use crate::store::{QueuedRow, Store, StoreError};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,56 +15,39 @@ pub const CONTEXT: u64 = 1500;
 /// # Errors
 /// The database.
 pub fn explain(store: &Store, settings: &Settings, workspace: &Workspace, job: &Job, now: Timestamp) -> Result<Vec<Verdict>, StoreError> {
-    match job.state {
-        JobState::Waiting => waiting(store, job),
-        JobState::Queued => queued(store, settings, workspace, job, now),
-        _ => Ok(Vec::new()),
+    if !matches!(job.state, JobState::Waiting | JobState::Queued) {
+        return Ok(Vec::new());
     }
-}
-
-fn waiting(store: &Store, job: &Job) -> Result<Vec<Verdict>, StoreError> {
-    let id = job.id;
-    let mut verdicts = Vec::new();
-    for on in store.dependencies(id)? {
-        let open = on.state == JobState::Done;
-        let unblock = match on.state {
-            JobState::Done => String::new(),
-            JobState::Failed | JobState::Killed => format!("`orc job retry {}`, or `orc job kill {id}`", on.id),
-            _ => format!("job {} is done", on.id),
-        };
-        verdicts.push(Verdict { gate: Gate::Dependency, open, says: format!("job {} ({}) is {}", on.id, on.title, on.state), unblock });
-    }
-    if let Some(t) = job.spec.not_before {
-        let open = job.wait_reason != Some(WaitReason::Date) && verdicts.iter().all(|v| v.open);
-        verdicts.push(Verdict {
-            gate: Gate::Date,
-            open,
-            says: format!("not before {t}"),
-            unblock: if open { String::new() } else { format!("{t} comes") },
-        });
-    }
-    if matches!(job.wait_reason, Some(WaitReason::Decision | WaitReason::Cap | WaitReason::Deadlock)) {
-        let says = job.note.clone().unwrap_or_else(|| "it waits for the operator".into());
-        verdicts.push(Verdict { gate: Gate::Decision, open: false, says, unblock: "the operator's answer".into() });
-    }
-    Ok(verdicts)
-}
-
-fn queued(store: &Store, settings: &Settings, workspace: &Workspace, job: &Job, now: Timestamp) -> Result<Vec<Verdict>, StoreError> {
     let backends = backends(workspace, settings).map(|b| b.0).unwrap_or_default();
     let mut capacity = capacity(store, settings, workspace, &backends, now)?;
-    if !crate::os::lock_held(&workspace.lock_file()) {
+    if !crate::os::lock::held(&workspace.lock_file()) {
         capacity.closed = Some(("no engine runs".into(), "`orc tui` or `orc engine`".into()));
     }
     let expected = Expected::new(store.learned_output()?);
+    let uses_model = |backend: &str| backends.get(backend).is_none_or(Backend::uses_model);
     let mut queue = Queue::default();
     for row in store.queued()? {
-        let uses_model = backends.get(&row.backend).is_none_or(Backend::uses_model);
-        let output = expected.output(row.kind);
-        queue.insert(queued_job(row, CONTEXT, output, uses_model));
+        let (output, model) = (expected.output(row.kind), uses_model(&row.backend));
+        queue.insert(queued_job(row, CONTEXT, output, model));
     }
-    let Some(entry) = queue.get(job.id) else { return Ok(Vec::new()) };
-    Ok(domain::why(job, &[], entry, &queue, &capacity, now))
+    let spec = &job.spec;
+    // A waiting job is looked at as if it were queued now: the gates behind its dependencies show too.
+    let alike = QueuedJob {
+        id: job.id,
+        priority: spec.priority,
+        queued_at: now,
+        ready_at: job.ready_at,
+        backend: spec.backend.clone(),
+        kind: spec.kind,
+        model: spec.model.clone(),
+        persona: spec.persona.clone(),
+        worker: spec.worker.clone(),
+        last_worker: None,
+        project_id: spec.project_id,
+        estimate: reservation(spec.prompt.len() as u64, CONTEXT, expected.output(spec.kind), uses_model(&spec.backend)),
+    };
+    let entry = queue.get(job.id).cloned().unwrap_or(alike);
+    Ok(domain::why(job, &store.dependencies(job.id)?, &entry, &queue, &capacity, now))
 }
 
 /// A queued row with what it is expected to cost.
@@ -121,14 +102,7 @@ fn capacity(
     for (name, (pause, _)) in switches.pauses {
         c.backends.entry(name).or_default().pause = Some(pause);
     }
-    for w in store.workers()? {
-        let named = match w.status {
-            WorkerStatus::Paused | WorkerStatus::Unhealthy => Named::Paused,
-            _ if w.attempt.is_some() => Named::Busy,
-            _ => Named::Free,
-        };
-        c.named.insert(w.name, named);
-    }
+    c.set_workers(&store.workers()?);
     let queued = store.queued()?.len();
     c.budget.press(&c.limits.budget, queued, now);
     Ok(c)

@@ -71,7 +71,7 @@ impl Claude {
         if more == Usage::default() {
             return None;
         }
-        *before = *before + more;
+        *before += more;
         seen.usage += more;
         seen.told = true;
         Some(AgentEvent::Usage { usage: seen.usage, cost_usd: None })

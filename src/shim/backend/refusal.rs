@@ -169,7 +169,7 @@ fn unit(word: &str) -> Option<f64> {
 /// "resets 7:11am (UTC)", "try again at Nov 24th, 2026 7:19 AM".
 fn clock(words: &[&str], at: Timestamp, zone: Zone) -> Option<Timestamp> {
     let trigger = |w: &&str| matches!(trim(w).to_ascii_lowercase().as_str(), "resets" | "reset" | "again" | "until" | "available");
-    let from = words.iter().position(|w| trigger(&w))? + 1;
+    let from = words.iter().position(trigger)? + 1;
     let near = &words[from..words.len().min(from + 8)];
     let (i, time, used) = (0..near.len()).find_map(|i| half_day(near[i], near.get(i + 1)).map(|(t, used)| (i, t, used)))?;
     let date = day(&near[..i]);
