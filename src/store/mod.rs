@@ -109,6 +109,20 @@ impl Store {
         self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(|e| self.error(e))
     }
 
+    /// Moves what the write-ahead log holds into the database and empties the log, unless somebody else uses it just now. For a
+    /// process that is alone: the next one that is reads the whole log before it can do anything, and a merely
+    /// checkpointed log is not known as such by then (that knowledge is in shared memory, which goes with its last user).
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn empty_log(&self) -> Result<(), StoreError> {
+        let now = |wait| self.conn.busy_timeout(wait).map_err(|e| self.error(e));
+        now(Duration::ZERO)?;
+        let done = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(|e| self.error(e));
+        now(BUSY)?;
+        done
+    }
+
     /// Asks SQLite whether the file is whole; the problems it names, none if it is.
     ///
     /// # Errors

@@ -122,3 +122,13 @@ fn a_second_engine_is_refused_and_a_drained_one_leaves() {
     b.do_all(&["pm engine drain"]);
     assert!(engine.child.wait().unwrap().success());
 }
+
+#[test]
+fn a_job_submits_another_and_the_log_says_which_worker_did() {
+    let b = Bench::new();
+    let _engine = Running::start(&b);
+    b.do_all(&["pm job add --type shell --prompt 'pm job add --type shell --prompt true --title child'", "pm job wait 1 --timeout 60s"]);
+    assert_eq!(b.json("pm job show 2 --json")["title"], "child");
+    let log = b.json("pm log show --job 2 --json");
+    assert!(log[0]["actor"].as_str().is_some_and(|a| a.starts_with("worker:shell-")), "{log}");
+}

@@ -86,3 +86,17 @@ fn many_submit_at_once_and_each_gets_its_own_number() {
     ids.sort_unstable();
     assert_eq!(ids, (1..=24).collect::<Vec<_>>());
 }
+
+#[test]
+fn without_an_engine_the_write_ahead_log_stays_short() {
+    let b = Bench::new();
+    let log = || std::fs::metadata(b.workspace().join("pm.db-wal")).map_or(0, |m| m.len());
+    let mut longest = 0;
+    for _ in 0..60 {
+        b.do_all(&["pm job add --type shell --prompt true -q"]);
+        longest = longest.max(log());
+    }
+    // 60 submissions write about 1.5 MiB; a log is read whole by whoever opens the database first.
+    assert!(longest < 600 << 10, "{longest} bytes");
+    assert_eq!(b.json("pm job ls --json").as_array().map(Vec::len), Some(60));
+}

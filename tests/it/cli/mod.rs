@@ -120,7 +120,9 @@ macro_rules! snapshot {
             omit_expression => true,
             filters => vec![
                 (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
-                (r" +\d+(ms|s)\b", " [AGE]"),
+                (r" +(\d+(ms|s|m|d)|\d+h\d\dm)\b", " [AGE]"),
+                // The width of such a column is that of its longest age.
+                (r" +(AGE|TIME|USED)\b", " $1"),
                 (r"(process|pid) \d+", "$1 [PID]"),
                 (concat!("\\b", env!("CARGO_PKG_VERSION"), "\\b"), "[VERSION]"),
             ],
