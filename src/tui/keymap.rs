@@ -49,7 +49,7 @@ actions! {
     Left "left" ["h" "left" "["] "previous tab",
     Right "right" ["l" "right" "]"] "next tab",
     Open "open" ["enter"] "open",
-    Back "back" ["esc"] "go back, clear filter and marks",
+    Back "back" ["esc"] "back; clears filter and marks",
     Dispatch "dispatch" ["n"] "dispatch a new job",
     Raise "raise" ["+" "="] "raise the priority",
     Lower "lower" ["-"] "lower the priority",

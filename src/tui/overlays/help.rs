@@ -51,14 +51,24 @@ impl Help {
         rows.push(Row::Blank);
         rows.push(Row::Head("Marks"));
         rows.extend(JobState::ALL.chunks(4).map(Row::Marks));
-        let columns = if area.width >= 110 { 2 } else { 1 };
+        let columns = if area.width >= 120 { 2 } else { 1 };
         let per = rows.len().div_ceil(columns);
-        let outer = center(area, if columns == 2 { 106 } else { 58 }, per as u16 + 2);
+        let outer = center(area, if columns == 2 { 118 } else { 64 }, per as u16 + 2);
         clear(outer, buf, t.field);
         let room = usize::from(outer.height.saturating_sub(2)).max(1);
         let top = self.top.min(per.saturating_sub(room));
         let foot = if per > room { format!("{}–{} of {per}, ↓ for more", top + 1, (top + room).min(per)) } else { String::new() };
-        let inner = pane(outer, buf, &Frame { title: "Help", facts: vec![("esc closes".to_owned(), t.dim)], foot, focused: true }, t);
+        let inner = pane(
+            outer,
+            buf,
+            &Frame {
+                title: "Help",
+                facts: vec![("esc closes".to_owned(), t.accent), ("right: the name under [keys] in orc.toml".to_owned(), t.dim)],
+                foot,
+                focused: true,
+            },
+            t,
+        );
         let width = inner.width / columns as u16;
         for column in 0..columns {
             let part = Rect { x: inner.x + width * column as u16, width, ..inner };
@@ -70,7 +80,10 @@ impl Help {
                         pen.put(words, t.accent);
                     }
                     Row::Key(action, says) => {
-                        pen.gap(1).cell(&model.options.keymap.keys(*action), 14, t.title).gap(1).put(says, t.text);
+                        pen.gap(1).cell(&model.options.keymap.keys(*action), 12, t.title).gap(1);
+                        let names = if pen.left() >= 43 { 13 } else { 0 };
+                        let room = pen.left().saturating_sub(names);
+                        pen.cell(says, room, t.text).cell(action.name(), names, t.dim);
                     }
                     Row::Marks(states) => {
                         pen.gap(1);

@@ -113,6 +113,17 @@ fn targets(model: &mut Model) -> Vec<Target> {
     if model.open.is_empty() && model.view == View::Jobs && !model.jobs.marks.is_empty() {
         return model.jobs.marks.iter().filter_map(|id| by_id(model, *id)).collect();
     }
+    let flowing = match model.view {
+        _ if !model.open.is_empty() => false,
+        View::Logs => model.logs.follow,
+        View::Dashboard => model.dash.pane == Pane::Log && model.dash.log.follow,
+        _ => false,
+    };
+    if flowing {
+        // the next line may come between the look and the key
+        model.say(Severity::Warn, "the log is moving: choose a line with ↑ first");
+        return Vec::new();
+    }
     let Some(id) = focused_job(model) else {
         model.say(Severity::Warn, "no job is selected here");
         return Vec::new();

@@ -122,6 +122,15 @@ fn what_cannot_change_is_said_instead_of_sent() {
 }
 
 #[test]
+fn a_command_is_not_aimed_at_a_log_that_moves() {
+    let mut c = busy();
+    c.keys("tab tab tab x");
+    assert!(c.screen().contains("the log is moving"));
+    c.keys("f x");
+    assert!(c.screen().contains("Kill job 1492?"), "{}", c.screen());
+}
+
+#[test]
 fn undo_takes_back_step_by_step() {
     let mut c = busy();
     c.keys("j j j j + u");

@@ -139,10 +139,13 @@ fn facts(d: &JobDetail, p: &Page<'_>, out: &mut Vec<DocLine>) {
         let tokens = live.map_or_else(|| a.usage.budgeted(0.0), |l| l.tokens);
         let cost = live.map_or_else(|| a.cost_usd.unwrap_or(0.0), |l| l.cost_usd);
         let told = if a.usage_known || live.is_some() { "" } else { " (not told)" };
-        facts.push(("tokens", format!("{}{told} of {} estimated", text::count(tokens), text::count(a.estimate))));
-        facts.push(("cost", if cost > 0.0 { text::money(cost) } else { "not told".to_owned() }));
+        // a script has neither
+        if tokens + a.estimate > 0 {
+            facts.push(("tokens", format!("{}{told} of {} estimated", text::count(tokens), text::count(a.estimate))));
+            facts.push(("cost", if cost > 0.0 { text::money(cost) } else { "not told".to_owned() }));
+        }
         let before = d.attempts.iter().filter(|b| b.id != a.id);
-        if d.attempts.len() > 1 {
+        if d.attempts.len() > 1 && tokens + a.estimate > 0 {
             let all: u64 = before.clone().map(|b| b.usage.budgeted(0.0)).sum::<u64>() + tokens;
             let money: f64 = before.filter_map(|b| b.cost_usd).sum::<f64>() + cost;
             facts.push(("in all", format!("{}, {}", text::count(all), text::money(money))));
