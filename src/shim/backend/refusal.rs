@@ -274,7 +274,6 @@ const NOISE: &[&str] = &[
     "[claude-code:",
     "Reading prompt from stdin",
     "at ",
-    "Usage:",
     "tip:",
     "For more information",
 ];
@@ -283,7 +282,9 @@ const NOISE: &[&str] = &[
 /// after it.
 pub fn last_words(stderr: &str) -> String {
     let stderr = plain(stderr);
-    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|l| !l.is_empty() && !NOISE.iter().any(|n| l.starts_with(n))).collect();
+    let said = |line: &&str| !line.is_empty() && !NOISE.iter().any(|n| line.starts_with(n));
+    // A CLI that prints how it is used has said before it what it did not like.
+    let lines: Vec<&str> = stderr.lines().map(str::trim).take_while(|l| !l.starts_with("Usage:")).filter(said).collect();
     let first = lines.iter().position(|l| l.to_ascii_lowercase().starts_with("error")).unwrap_or(0);
     one_line(&lines.iter().skip(first).take(2).copied().collect::<Vec<_>>().join(" "), 400)
 }

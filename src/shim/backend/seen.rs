@@ -202,6 +202,7 @@ impl Seen {
     /// A failure with what it means and what helps.
     fn failed(&self, words: &Words, message: String, limit: Option<Limit>) -> (Outcome, String, Option<Limit>) {
         let backend = &self.backend;
+        let message = message.trim_end_matches(['.', ' ']);
         match limit.as_ref().map(|l| l.kind) {
             Some(LimitKind::Auth) => {
                 (Outcome::Error, format!("{backend}: {message}. To mend it: {}; then `orc backend resume {backend}`", words.sign_in), limit)
