@@ -260,7 +260,7 @@ fn all(dir: &Path) -> std::io::Result<(BTreeMap<String, Backend>, Vec<String>)> 
 
 fn parse(text: &str, name: &str) -> Result<Backend, String> {
     toml::from_str(text).map_err(|e| {
-        let line = e.span().map_or(1, |s| text[..s.start.min(text.len())].lines().count().max(1));
+        let line = e.span().map_or(1, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
         format!("{name}:{line}: {}. The other backends stand", e.message().trim())
     })
 }

@@ -328,6 +328,7 @@ mod tests {
             got
         };
         let got = tokio::select! {
+            biased;
             got = engine => got,
             error = converse(stream, caller) => panic!("{error}"),
         };
