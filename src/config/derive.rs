@@ -39,6 +39,15 @@ impl Settings {
             Err(_) => midnight(&Local, now),
         }
     }
+
+    /// The operator's day, as `YYYY-MM-DD`.
+    pub fn day(&self, at: Timestamp) -> String {
+        let Some(utc) = Utc.timestamp_millis_opt(at.0).single() else { return "unknown".to_owned() };
+        match self.timezone.parse::<chrono_tz::Tz>() {
+            Ok(zone) => utc.with_timezone(&zone).date_naive().to_string(),
+            Err(_) => utc.with_timezone(&Local).date_naive().to_string(),
+        }
+    }
 }
 
 fn midnight<Z: TimeZone>(zone: &Z, now: Timestamp) -> Timestamp {

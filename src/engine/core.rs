@@ -6,6 +6,7 @@ use super::launcher::{Launch, Launcher};
 use super::live::{Live, Lives};
 use crate::config::{Backend, Settings, Workspace};
 use crate::domain::{AttemptId, Capacity, ExitReport, Expected, JobId, LogLine, Outcome, Queue, Timestamp, Worker};
+use crate::memory::Episodes;
 use crate::store::{EngineState, OpenAttempt, QueuedRow, Store, StoreError, Tx};
 use crate::wire::{EngineFrame, Heartbeat, ShimFrame, Snapshot};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -103,6 +104,10 @@ pub(super) struct State {
     pub shim: PathBuf,
     pub host_checked: Option<Timestamp>,
     pub log: VecDeque<LogLine>,
+    /// The raw log of each day; `None` where its folder cannot be used, which the log file says.
+    pub episodes: Option<Episodes>,
+    /// Events that are committed and not yet in the raw log.
+    pub unwritten: Vec<LogLine>,
     pub today: crate::store::Day,
     pub today_at: Option<Timestamp>,
     /// Why the database cannot be written, while it cannot.
@@ -158,6 +163,8 @@ impl<L: Launcher> Core<L> {
             shim,
             host_checked: None,
             log: VecDeque::new(),
+            episodes: None,
+            unwritten: Vec::new(),
             today: crate::store::Day::default(),
             today_at: None,
             trouble: None,
@@ -209,6 +216,7 @@ impl<L: Launcher> Core<L> {
                 let more = std::mem::take(&mut self.state.more);
                 self.state.wake_at = if more { Some(now) } else { self.state.next_due(now) };
                 self.perform(out);
+                self.state.write_episodes();
             }
             Err(e) => self.recover(&e, now),
         }
@@ -345,9 +353,36 @@ impl State {
             self.enqueue(row);
         }
         self.refresh(store, now)?;
+        self.open_episodes(store)?;
         self.log = store.log_after((self.last_event - LOG_LINES as i64).max(0), LOG_LINES)?.into();
         self.changed = true;
         Ok(())
+    }
+
+    /// Opens the raw log; what it lacks is still to be written.
+    fn open_episodes(&mut self, store: &Store) -> Result<(), StoreError> {
+        self.unwritten.clear();
+        self.episodes = match Episodes::open(&self.workspace.episodic_dir()) {
+            Ok(episodes) => {
+                self.unwritten = store.log_after(episodes.last(), usize::MAX >> 1)?;
+                Some(episodes)
+            }
+            Err(e) => {
+                tracing::warn!("no raw log in {}: {e}", self.workspace.episodic_dir().display());
+                None
+            }
+        };
+        Ok(())
+    }
+
+    /// Appends committed events to the raw log. It is a copy: what fails now is written at the next start.
+    fn write_episodes(&mut self) {
+        let lines = std::mem::take(&mut self.unwritten);
+        let Some(episodes) = &mut self.episodes else { return };
+        let settings = &self.settings;
+        if let Err(e) = episodes.append(&lines, |l| settings.day(l.at)) {
+            tracing::warn!("the raw log cannot be written: {e}");
+        }
     }
 
     /// What may have been changed by anybody and is small: read whole.
@@ -366,9 +401,9 @@ impl State {
         if changes.last == self.last_event {
             return Ok(());
         }
-        for line in tx.log_after(self.last_event, LOG_LINES)? {
-            self.log.push_back(line);
-        }
+        let lines = tx.log_after(self.last_event, usize::MAX >> 1)?;
+        self.log.extend(lines.iter().skip(lines.len().saturating_sub(LOG_LINES)).cloned());
+        self.unwritten.extend(lines);
         while self.log.len() > LOG_LINES {
             self.log.pop_front();
         }

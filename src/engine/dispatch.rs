@@ -155,8 +155,7 @@ impl State {
             None => self.workspace.root().join("drafts").to_string_lossy().into_owned(),
         };
         let new = NewWorker {
-            // Its row names it; until then a name that nobody can have.
-            name: format!("{}-job-{}", spec.backend, job.id),
+            name: format!("{}-#", spec.backend),
             backend: spec.backend.clone(),
             model: spec.model.clone(),
             persona: spec.persona.clone(),
@@ -166,7 +165,6 @@ impl State {
             directory,
         };
         let id = tx.add_worker(&new, "engine", now)?;
-        tx.rename_worker(id, &format!("{}-{id}", spec.backend))?;
         let worker = tx.worker(id)?.ok_or(StoreError::Unknown { what: "worker", name: id.to_string() })?;
         self.workers.push(worker.clone());
         Ok(worker)

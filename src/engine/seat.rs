@@ -59,6 +59,11 @@ impl Seat {
         self.host.lock().is_ok_and(|h| h.is_some())
     }
 
+    /// True for the demo's workspace: nobody comes back to it once the terminal is gone.
+    pub fn throw_away(&self) -> bool {
+        self.workspace.is_demo()
+    }
+
     /// The newest snapshot, always.
     pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshots.clone()

@@ -49,7 +49,7 @@ impl Store {
 }
 
 impl Tx<'_> {
-    /// Makes a worker.
+    /// Makes a worker. A `#` in its name becomes its row's number: `claude-#` is `claude-5302`.
     ///
     /// # Errors
     /// A living worker has the name; the database.
@@ -76,18 +76,13 @@ impl Tx<'_> {
             ],
         )?;
         let id = WorkerId(self.last_id());
-        let text = format!("worker {} made ({}, {})", w.name, w.backend, if w.persistent { "persistent" } else { "ephemeral" });
+        let name = w.name.replace('#', &id.to_string());
+        if name != w.name {
+            self.run("UPDATE workers SET name = ?1 WHERE id = ?2", params![name, id.0])?;
+        }
+        let text = format!("worker {name} made ({}, {})", w.backend, if w.persistent { "persistent" } else { "ephemeral" });
         self.event(&Event { worker: Some(id), ..Event::new(now, actor, "worker", &text) })?;
         Ok(id)
-    }
-
-    /// Names an ephemeral worker after its row: `claude-5302`.
-    ///
-    /// # Errors
-    /// The database.
-    pub fn rename_worker(&self, id: WorkerId, name: &str) -> Result<(), StoreError> {
-        self.run("UPDATE workers SET name = ?1 WHERE id = ?2", params![name, id.0])?;
-        Ok(())
     }
 
     /// Starts a new session on a worker: its counters go to zero.

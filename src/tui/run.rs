@@ -75,7 +75,10 @@ pub fn run(mut seat: Seat, setup: Setup) -> Result<ExitCode, ConsoleError> {
             // Somebody may have sent the signal by hand; on a terminal that is gone this does nothing.
             terminal.leave();
             detach_stdio().map_err(ConsoleError::Broken)?;
-            let Some(over) = seat.over() else { return Ok(ended_by(rustix::process::Signal::HUP.as_raw())) };
+            let Some(over) = seat.over().filter(|_| !seat.throw_away()) else {
+                seat.end_engine();
+                return Ok(ended_by(rustix::process::Signal::HUP.as_raw()));
+            };
             tracing::info!("the terminal hung up; going on as a headless engine");
             let told = runtime.block_on(async {
                 tokio::select! {
