@@ -33,6 +33,7 @@ pub fn tui(options: TuiOptions) -> Result<ExitCode> {
         Some(workspace) => workspace,
         None => orc::cli::demo::make()?,
     };
+    let farewell = workspace.is_demo().then(|| orc::cli::demo::farewell(&workspace));
     let settings = settings(&workspace, &options.set)?;
     let log = log_dir(&workspace)?;
     let _log = telemetry::start(&log).map_err(CliError::workspace)?;
@@ -55,7 +56,11 @@ pub fn tui(options: TuiOptions) -> Result<ExitCode> {
     let program = orc::os::program("orc");
     let seat =
         Seat::open(workspace, settings, SeatOptions { program }).map_err(|e| CliError::workspace(format!("cannot start a thread: {e}")))?;
-    orc::tui::run(seat, setup).map_err(|e| CliError::new(Kind::Failure, e.to_string()))
+    let code = orc::tui::run(seat, setup).map_err(|e| CliError::new(Kind::Failure, e.to_string()))?;
+    if let Some(farewell) = farewell {
+        eprintln!("{farewell}");
+    }
+    Ok(code)
 }
 
 fn settings(workspace: &Workspace, set: &[String]) -> Result<Arc<Settings>> {

@@ -5,6 +5,7 @@
 //! orc-shim run DIR                        the job process; the attempt's token is the first line of its standard input
 //! orc-shim --exec PARENT -- PROGRAM ...   what an agent is before it is the agent (`exec`)
 //! orc-shim --sweep MARK                   ends what is left of an attempt whose job process is gone
+//! orc-shim --replay ...                   an agent that is played from a script
 //! ```
 //!
 //! One thread; memory is bounded whatever the agent writes and however slow the engine is.
@@ -18,6 +19,7 @@ mod link;
 mod output;
 mod part;
 mod prepare;
+mod replay;
 mod run;
 mod spool;
 mod sweep;
@@ -26,6 +28,7 @@ mod watch;
 pub use error::ShimError;
 pub use exec::main as exec;
 pub use link::{Caller, LinkState, Order, Outbox, converse};
+pub use replay::main as replay;
 pub use run::main as run;
 pub use spool::{Cursor, Spool, Tip};
 pub use sweep::main as sweep;

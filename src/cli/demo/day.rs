@@ -1,0 +1,317 @@
+//! The demo's day: who works, and what is asked of them when.
+
+use crate::config::Workspace;
+use crate::domain::{JobId, JobSpec, Kind, Origin, Priority, ProjectId, Timestamp};
+use crate::store::{NewWorker, StoreError, Tx};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long the day lasts.
+const LENGTH: Duration = Duration::from_secs(60 * 60);
+
+/// A persistent worker: name, backend, model, persona, skills, works for the shop.
+type Member = (&'static str, &'static str, &'static str, Option<&'static str>, &'static [&'static str], bool);
+
+const STAFF: &[Member] = &[
+    ("books", "claude", "haiku", None, &[], false),
+    ("briefing", "claude", "sonnet", Some("pulse"), &[], false),
+    ("email", "claude", "haiku", Some("pulse"), &["triage"], false),
+    ("research", "gemini", "gemini-pro", Some("researcher"), &["research-crosscheck"], false),
+    ("reviewer", "codex", "gpt-5-codex", Some("critic"), &["code-review"], true),
+    ("shop", "codex", "gpt-5-codex", Some("engineer"), &[], true),
+    ("writer", "claude", "sonnet", None, &["writing"], false),
+];
+
+/// Something that is asked for, once or again and again.
+struct Act {
+    script: &'static str,
+    /// One is taken after the other where it is asked for again.
+    titles: &'static [&'static str],
+    ask: &'static str,
+    backend: &'static str,
+    worker: Option<&'static str>,
+    level: u8,
+    kind: Kind,
+    origin: Origin,
+    /// Seconds into the day.
+    at: u64,
+    /// Seconds until it is asked for again; 0 = once.
+    every: u64,
+    shop: bool,
+    /// Scripts whose newest job has to be done first.
+    after: &'static [&'static str],
+    /// The time limit of an attempt, in seconds; 0 = by kind.
+    limit: u64,
+}
+
+const ONCE: Act = Act {
+    script: "",
+    titles: &[],
+    ask: "",
+    backend: "claude",
+    worker: None,
+    level: 2,
+    kind: Kind::Other,
+    origin: Origin::Cli,
+    at: 0,
+    every: 0,
+    shop: false,
+    after: &[],
+    limit: 0,
+};
+
+const ACTS: &[Act] = &[
+    Act {
+        script: "checkout-fix",
+        titles: &["Total is a cent off for three items", "Gift card balance rounds down", "Postage is counted twice"],
+        ask: "A customer's receipt shows a wrong total. Find out why, mend it, and prove it with a test.",
+        backend: "codex",
+        worker: Some("shop"),
+        level: 1,
+        kind: Kind::Code,
+        origin: Origin::Message,
+        every: 16 * 60,
+        shop: true,
+        ..ONCE
+    },
+    Act {
+        script: "email-triage",
+        titles: &["Inbox: drafts and alarms"],
+        ask: "Go through the unread mail. Draft answers for whoever waits, file the rest, send nothing.",
+        worker: Some("email"),
+        kind: Kind::Triage,
+        origin: Origin::Cron,
+        every: 5 * 60,
+        limit: 300,
+        ..ONCE
+    },
+    Act {
+        script: "morning-briefing",
+        titles: &["Morning briefing", "Midday briefing", "Evening briefing"],
+        ask: "One screen: today's calendar, what happened overnight, what waits for me.",
+        worker: Some("briefing"),
+        kind: Kind::Writing,
+        origin: Origin::Cron,
+        every: 20 * 60,
+        ..ONCE
+    },
+    Act {
+        script: "flaky-test",
+        titles: &["Flaky test: cart::expires", "Flaky test: session::renew", "Flaky test: stock::reserve"],
+        ask: "The test fails about once in thirty runs on CI. Find the cause, do not just retry it.",
+        kind: Kind::Code,
+        origin: Origin::Plan,
+        every: 14 * 60,
+        shop: true,
+        ..ONCE
+    },
+    Act {
+        script: "review-diff",
+        titles: &["Review: cart expiry", "Review: session renewal", "Review: stock reservation"],
+        ask: "Review the branch against main. Read the diff itself, run its tests.",
+        backend: "codex",
+        worker: Some("reviewer"),
+        kind: Kind::Review,
+        origin: Origin::Plan,
+        at: 1,
+        every: 14 * 60,
+        shop: true,
+        after: &["flaky-test"],
+        ..ONCE
+    },
+    Act {
+        script: "import-orders",
+        titles: &["Import last month's orders", "Import the supplier's price list"],
+        ask: "Import the export of the old shop. Refused rows go to a file of their own.",
+        kind: Kind::Maintenance,
+        at: 5,
+        every: 25 * 60,
+        shop: true,
+        limit: 240,
+        ..ONCE
+    },
+    Act {
+        script: "research-carriers",
+        titles: &["Compare carriers for pallets", "Compare packing suppliers", "Compare card terminals"],
+        ask: "Compare three offers. Two sources for each figure; say what is unsure.",
+        backend: "gemini",
+        worker: Some("research"),
+        level: 3,
+        kind: Kind::Research,
+        origin: Origin::Message,
+        every: 17 * 60,
+        ..ONCE
+    },
+    Act {
+        script: "quick-answer",
+        titles: &[
+            "Are we open on Good Friday?",
+            "What did the last rope order cost?",
+            "When is the dentist?",
+            "Who is at the dock on Thursday?",
+        ],
+        ask: "A quick question. Answer in two sentences.",
+        level: 0,
+        origin: Origin::Message,
+        at: 40,
+        every: 4 * 60,
+        ..ONCE
+    },
+    Act {
+        script: "triage",
+        titles: &[
+            "Message: \"newsletter by Friday?\"",
+            "Message: \"the printer is back\"",
+            "Message: \"can you look at the returns page\"",
+        ],
+        ask: "What is this message: talk, quick work, or a job?",
+        level: 0,
+        kind: Kind::Triage,
+        origin: Origin::Message,
+        at: 75,
+        every: 3 * 60,
+        ..ONCE
+    },
+    Act {
+        script: "sitemap",
+        titles: &["Rebuild and upload the sitemap"],
+        ask: "Make the sitemap, upload it, and check that it is served.",
+        level: 3,
+        kind: Kind::Maintenance,
+        origin: Origin::Cron,
+        every: 11 * 60,
+        shop: true,
+        ..ONCE
+    },
+    Act {
+        script: "newsletter",
+        titles: &["Newsletter draft: March", "Newsletter draft: Easter hours", "Text for the tide clock"],
+        ask: "A draft in our voice, no longer than the last five.",
+        worker: Some("writer"),
+        level: 3,
+        kind: Kind::Writing,
+        origin: Origin::Message,
+        every: 10 * 60,
+        ..ONCE
+    },
+    Act {
+        script: "release-notes",
+        titles: &["Release notes for 2.4", "Release notes for 2.5", "Release notes for 2.6"],
+        ask: "What in this release does a customer see? Only that.",
+        worker: Some("writer"),
+        level: 3,
+        kind: Kind::Writing,
+        origin: Origin::Plan,
+        at: 2,
+        every: 16 * 60,
+        shop: true,
+        after: &["checkout-fix", "flaky-test"],
+        ..ONCE
+    },
+    Act {
+        script: "catalogue",
+        titles: &["Spring catalogue: product texts", "Summer catalogue: product texts"],
+        ask: "Four sections from the product sheets. Facts only, one sentence each.",
+        level: 4,
+        kind: Kind::Writing,
+        origin: Origin::Plan,
+        every: 18 * 60,
+        ..ONCE
+    },
+    Act {
+        script: "research-prices",
+        titles: &["What do others charge for returns?", "How long do others give for returns?", "Who else sells a tide clock?"],
+        ask: "Five shops, their own pages, no forums. A table.",
+        backend: "gemini",
+        worker: Some("research"),
+        level: 4,
+        kind: Kind::Research,
+        origin: Origin::Plan,
+        at: 3,
+        every: 9 * 60,
+        ..ONCE
+    },
+    Act {
+        script: "invoices",
+        titles: &["Match invoices with payments"],
+        ask: "Match last month's invoices with the bank's list. What does not match waits for me.",
+        worker: Some("books"),
+        level: 4,
+        origin: Origin::Cron,
+        every: 12 * 60,
+        ..ONCE
+    },
+    Act {
+        script: "audit",
+        titles: &["Audit the dependencies"],
+        ask: "Known vulnerabilities in what we ship. Change nothing.",
+        backend: "gemini",
+        level: 5,
+        kind: Kind::Maintenance,
+        origin: Origin::Cron,
+        every: 13 * 60,
+        shop: true,
+        ..ONCE
+    },
+];
+
+/// The scripts that are played.
+#[cfg(test)]
+pub fn scripts() -> impl Iterator<Item = &'static str> {
+    ACTS.iter().map(|act| act.script)
+}
+
+/// Fills the database: projects, workers, and every job of the day, the later ones with their date.
+pub fn seed(tx: &Tx<'_>, workspace: &Workspace, now: Timestamp) -> Result<(), StoreError> {
+    let dir = workspace.project_dir("harbour").to_string_lossy().into_owned();
+    let shop = tx.add_project("Harbour shop", Some(&dir), "demo", now)?;
+    for task in ["Returns page", "Move the orders over", "Version 2.4"] {
+        tx.add_task(shop, task, "demo", now)?;
+    }
+    for &(name, backend, model, persona, skills, for_shop) in STAFF {
+        let worker = NewWorker {
+            name: name.into(),
+            backend: backend.into(),
+            model: Some(model.into()),
+            persona: persona.map(str::to_owned),
+            skills: skills.iter().map(|s| (*s).to_owned()).collect(),
+            persistent: true,
+            project_id: for_shop.then_some(shop),
+            directory: if for_shop { dir.clone() } else { workspace.worker_dir(name).to_string_lossy().into_owned() },
+        };
+        tx.add_worker(&worker, "demo", now)?;
+    }
+    let mut newest: BTreeMap<&str, JobId> = BTreeMap::new();
+    for (at, round, act) in in_order() {
+        let mut spec = spec(act, round, shop);
+        spec.depends_on = act.after.iter().filter_map(|script| newest.get(script).copied()).collect();
+        spec.not_before = (at > 0).then(|| now + Duration::from_secs(at));
+        newest.insert(act.script, tx.add_job(&spec, "demo", now)?.job);
+    }
+    Ok(())
+}
+
+/// Every act as often as the day has room for it, in the order of time.
+fn in_order() -> Vec<(u64, usize, &'static Act)> {
+    let mut all = Vec::new();
+    for act in ACTS {
+        let rounds = if act.every == 0 { 1 } else { (LENGTH.as_secs() - act.at) / act.every + 1 };
+        all.extend((0..rounds).map(|n| (act.at + n * act.every, n as usize, act)));
+    }
+    all.sort_by_key(|(at, ..)| *at);
+    all
+}
+
+fn spec(act: &Act, round: usize, shop: ProjectId) -> JobSpec {
+    let title = act.titles[round % act.titles.len()];
+    JobSpec {
+        kind: act.kind,
+        priority: Priority::new(act.level).unwrap_or(Priority::P2),
+        origin: act.origin,
+        project_id: act.shop.then_some(shop),
+        worker: act.worker.map(str::to_owned),
+        timeout: (act.limit > 0).then(|| Duration::from_secs(act.limit)),
+        tags: vec!["demo".to_owned()],
+        ..JobSpec::new(title, act.backend, format!("replay: {}\n\n{}", act.script, act.ask))
+    }
+}
