@@ -3,6 +3,7 @@
 use super::core::{Effect, State};
 use crate::domain::{ExitReport, Limit, LimitKind, Outcome, Timestamp, after, pause};
 use crate::store::{Finish, StoreError, Tx};
+use std::time::Duration;
 
 impl State {
     /// Takes a report. A second one for the same attempt has no effect.
@@ -54,8 +55,7 @@ impl State {
         let current = self.switches.pauses.get(backend);
         // One storm is one refusal: the attempts that run in parallel all hear of the same limit.
         if let Some((p, _)) = current
-            && (p.limit.kind == LimitKind::Operator
-                || (p.limit.kind == limit.kind && (limit.resets_at.is_none() || limit.resets_at == p.limit.resets_at)))
+            && (p.limit.kind == LimitKind::Operator || (p.limit.kind == limit.kind && alike(limit.resets_at, p.limit.resets_at)))
         {
             return Ok(());
         }
@@ -84,5 +84,17 @@ impl State {
         }
         self.fill_capacity(now);
         Ok(())
+    }
+}
+
+/// How far two tellings of one reset may lie apart: clients work the time out from "in 120 s".
+const SAME_RESET: Duration = Duration::from_secs(60);
+
+/// True where a refusal tells nothing new about when a limit ends.
+fn alike(told: Option<Timestamp>, known: Option<Timestamp>) -> bool {
+    match (told, known) {
+        (None, _) => true,
+        (Some(a), Some(b)) => a.since(b).max(b.since(a)) < SAME_RESET,
+        (Some(_), None) => false,
     }
 }
