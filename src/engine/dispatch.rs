@@ -3,7 +3,7 @@
 use super::core::{Effect, State};
 use super::launcher::Launch;
 use super::prompt::{PromptInput, assemble};
-use crate::config::{Backend, RenderInput};
+use crate::config::{Backend, RenderInput, in_repository};
 use crate::domain::{
     AttemptId, BackendCapacity, ExitReport, Job, JobId, Outcome, PromptDocument, QueuedJob, Resolution, Timestamp, Worker, WorkerStatus,
     pick, resolve, rotation, sha256_hex,
@@ -222,6 +222,9 @@ impl State {
             title: &job.spec.title,
             attempt_dir: &dir,
             cwd: &cwd,
+            workspace: self.workspace.root(),
+            in_repository: in_repository(&cwd, self.workspace.root()),
+            version: backend.version(),
             system: &start.document.system,
             prompt: &start.document.prompt,
             inside_workspace: cwd.starts_with(self.workspace.root()),
