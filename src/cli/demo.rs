@@ -34,7 +34,7 @@ const SCRIPTS: &[(&str, &str)] = &[
 
 /// The played backends: name, jobs at once, models by tier (deep, routine, classification).
 const BACKENDS: &[(&str, u32, [&str; 3])] = &[
-    ("claude", 4, ["opus", "sonnet", "haiku"]),
+    ("claude", 6, ["opus", "sonnet", "haiku"]),
     ("codex", 2, ["gpt-5-codex", "gpt-5-codex", "gpt-5-mini"]),
     ("gemini", 2, ["gemini-pro", "gemini-pro", "gemini-flash"]),
 ];

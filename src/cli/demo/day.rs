@@ -3,11 +3,12 @@
 use crate::config::Workspace;
 use crate::domain::{JobId, JobSpec, Kind, Origin, Priority, ProjectId, Timestamp};
 use crate::store::{NewWorker, StoreError, Tx};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long the day lasts.
-const LENGTH: Duration = Duration::from_secs(60 * 60);
+/// How long the day lasts, in seconds.
+const LENGTH: u64 = 45 * 60;
 
 /// A persistent worker: name, backend, model, persona, skills, works for the shop.
 type Member = (&'static str, &'static str, &'static str, Option<&'static str>, &'static [&'static str], bool);
@@ -15,27 +16,31 @@ type Member = (&'static str, &'static str, &'static str, Option<&'static str>, &
 const STAFF: &[Member] = &[
     ("books", "claude", "haiku", None, &[], false),
     ("briefing", "claude", "sonnet", Some("pulse"), &[], false),
+    ("desk", "claude", "haiku", Some("pulse"), &[], false),
     ("email", "claude", "haiku", Some("pulse"), &["triage"], false),
     ("research", "gemini", "gemini-pro", Some("researcher"), &["research-crosscheck"], false),
     ("reviewer", "codex", "gpt-5-codex", Some("critic"), &["code-review"], true),
     ("shop", "codex", "gpt-5-codex", Some("engineer"), &[], true),
+    ("web", "claude", "sonnet", Some("engineer"), &[], true),
     ("writer", "claude", "sonnet", None, &["writing"], false),
 ];
 
-/// Something that is asked for, once or again and again.
+/// Something that is asked for again and again.
 struct Act {
     script: &'static str,
-    /// One is taken after the other where it is asked for again.
+    /// One is taken after the other round after round.
     titles: &'static [&'static str],
     ask: &'static str,
     backend: &'static str,
     worker: Option<&'static str>,
+    /// Asked for where no worker is, so that it takes none of another trade.
+    model: Option<&'static str>,
     level: u8,
     kind: Kind,
     origin: Origin,
     /// Seconds into the day.
     at: u64,
-    /// Seconds until it is asked for again; 0 = once.
+    /// Seconds until it is asked for again.
     every: u64,
     shop: bool,
     /// Scripts whose newest job has to be done first.
@@ -44,17 +49,18 @@ struct Act {
     limit: u64,
 }
 
-const ONCE: Act = Act {
+const PLAIN: Act = Act {
     script: "",
     titles: &[],
     ask: "",
     backend: "claude",
     worker: None,
+    model: None,
     level: 2,
     kind: Kind::Other,
     origin: Origin::Cli,
     at: 0,
-    every: 0,
+    every: LENGTH,
     shop: false,
     after: &[],
     limit: 0,
@@ -72,7 +78,7 @@ const ACTS: &[Act] = &[
         origin: Origin::Message,
         every: 16 * 60,
         shop: true,
-        ..ONCE
+        ..PLAIN
     },
     Act {
         script: "email-triage",
@@ -83,7 +89,7 @@ const ACTS: &[Act] = &[
         origin: Origin::Cron,
         every: 5 * 60,
         limit: 300,
-        ..ONCE
+        ..PLAIN
     },
     Act {
         script: "morning-briefing",
@@ -93,7 +99,7 @@ const ACTS: &[Act] = &[
         kind: Kind::Writing,
         origin: Origin::Cron,
         every: 20 * 60,
-        ..ONCE
+        ..PLAIN
     },
     Act {
         script: "flaky-test",
@@ -103,7 +109,8 @@ const ACTS: &[Act] = &[
         origin: Origin::Plan,
         every: 14 * 60,
         shop: true,
-        ..ONCE
+        model: Some("opus"),
+        ..PLAIN
     },
     Act {
         script: "review-diff",
@@ -113,22 +120,21 @@ const ACTS: &[Act] = &[
         worker: Some("reviewer"),
         kind: Kind::Review,
         origin: Origin::Plan,
-        at: 1,
         every: 14 * 60,
         shop: true,
         after: &["flaky-test"],
-        ..ONCE
+        ..PLAIN
     },
     Act {
         script: "import-orders",
         titles: &["Import last month's orders", "Import the supplier's price list"],
         ask: "Import the export of the old shop. Refused rows go to a file of their own.",
         kind: Kind::Maintenance,
-        at: 5,
         every: 25 * 60,
         shop: true,
         limit: 240,
-        ..ONCE
+        worker: Some("web"),
+        ..PLAIN
     },
     Act {
         script: "research-carriers",
@@ -140,7 +146,7 @@ const ACTS: &[Act] = &[
         kind: Kind::Research,
         origin: Origin::Message,
         every: 17 * 60,
-        ..ONCE
+        ..PLAIN
     },
     Act {
         script: "quick-answer",
@@ -155,7 +161,8 @@ const ACTS: &[Act] = &[
         origin: Origin::Message,
         at: 40,
         every: 4 * 60,
-        ..ONCE
+        worker: Some("desk"),
+        ..PLAIN
     },
     Act {
         script: "triage",
@@ -170,7 +177,8 @@ const ACTS: &[Act] = &[
         origin: Origin::Message,
         at: 75,
         every: 3 * 60,
-        ..ONCE
+        worker: Some("desk"),
+        ..PLAIN
     },
     Act {
         script: "sitemap",
@@ -181,7 +189,8 @@ const ACTS: &[Act] = &[
         origin: Origin::Cron,
         every: 11 * 60,
         shop: true,
-        ..ONCE
+        model: Some("sonnet"),
+        ..PLAIN
     },
     Act {
         script: "newsletter",
@@ -192,7 +201,7 @@ const ACTS: &[Act] = &[
         kind: Kind::Writing,
         origin: Origin::Message,
         every: 10 * 60,
-        ..ONCE
+        ..PLAIN
     },
     Act {
         script: "release-notes",
@@ -202,11 +211,10 @@ const ACTS: &[Act] = &[
         level: 3,
         kind: Kind::Writing,
         origin: Origin::Plan,
-        at: 2,
         every: 16 * 60,
         shop: true,
         after: &["checkout-fix", "flaky-test"],
-        ..ONCE
+        ..PLAIN
     },
     Act {
         script: "catalogue",
@@ -216,7 +224,8 @@ const ACTS: &[Act] = &[
         kind: Kind::Writing,
         origin: Origin::Plan,
         every: 18 * 60,
-        ..ONCE
+        model: Some("opus"),
+        ..PLAIN
     },
     Act {
         script: "research-prices",
@@ -227,9 +236,8 @@ const ACTS: &[Act] = &[
         level: 4,
         kind: Kind::Research,
         origin: Origin::Plan,
-        at: 3,
         every: 9 * 60,
-        ..ONCE
+        ..PLAIN
     },
     Act {
         script: "invoices",
@@ -239,7 +247,7 @@ const ACTS: &[Act] = &[
         level: 4,
         origin: Origin::Cron,
         every: 12 * 60,
-        ..ONCE
+        ..PLAIN
     },
     Act {
         script: "audit",
@@ -251,7 +259,8 @@ const ACTS: &[Act] = &[
         origin: Origin::Cron,
         every: 13 * 60,
         shop: true,
-        ..ONCE
+        model: Some("gemini-flash"),
+        ..PLAIN
     },
 ];
 
@@ -282,7 +291,7 @@ pub fn seed(tx: &Tx<'_>, workspace: &Workspace, now: Timestamp) -> Result<(), St
         tx.add_worker(&worker, "demo", now)?;
     }
     let mut newest: BTreeMap<&str, JobId> = BTreeMap::new();
-    for (at, round, act) in in_order() {
+    for (at, round, act) in latest_first() {
         let mut spec = spec(act, round, shop);
         spec.depends_on = act.after.iter().filter_map(|script| newest.get(script).copied()).collect();
         spec.not_before = (at > 0).then(|| now + Duration::from_secs(at));
@@ -291,14 +300,15 @@ pub fn seed(tx: &Tx<'_>, workspace: &Workspace, now: Timestamp) -> Result<(), St
     Ok(())
 }
 
-/// Every act as often as the day has room for it, in the order of time.
-fn in_order() -> Vec<(u64, usize, &'static Act)> {
+/// Every act as often as the day has room for it: the latest first, so that what runs now has the highest numbers and stands on
+/// top of the lists; within a minute what others wait for comes before them.
+fn latest_first() -> Vec<(u64, usize, &'static Act)> {
     let mut all = Vec::new();
     for act in ACTS {
-        let rounds = if act.every == 0 { 1 } else { (LENGTH.as_secs() - act.at) / act.every + 1 };
-        all.extend((0..rounds).map(|n| (act.at + n * act.every, n as usize, act)));
+        let times = (act.at..LENGTH).step_by(act.every as usize).enumerate();
+        all.extend(times.map(|(round, at)| (at, round, act)));
     }
-    all.sort_by_key(|(at, ..)| *at);
+    all.sort_by_key(|(at, _, act)| (Reverse(at / 60), !act.after.is_empty(), *at));
     all
 }
 
@@ -310,6 +320,7 @@ fn spec(act: &Act, round: usize, shop: ProjectId) -> JobSpec {
         origin: act.origin,
         project_id: act.shop.then_some(shop),
         worker: act.worker.map(str::to_owned),
+        model: act.model.map(str::to_owned),
         timeout: (act.limit > 0).then(|| Duration::from_secs(act.limit)),
         tags: vec!["demo".to_owned()],
         ..JobSpec::new(title, act.backend, format!("replay: {}\n\n{}", act.script, act.ask))
