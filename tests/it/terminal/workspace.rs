@@ -1,10 +1,16 @@
 //! A workspace for a console, and the command line beside it.
 
-use super::pty::Pty;
+use super::pty::{Pty, eventually};
 use portable_pty::CommandBuilder;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
+
+/// Sends a signal to a process.
+pub fn send(pid: i32, signal: Signal) {
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
 
 /// A new workspace; its engine ends with it.
 pub struct Workspace {
@@ -43,6 +49,27 @@ impl Workspace {
         self.json(&["engine", "status"])["engine"]["pid"].as_i64().unwrap() as i32
     }
 
+    /// An engine answers.
+    pub fn has_engine(&self) -> bool {
+        self.try_orc(&["engine", "status"]).status.success()
+    }
+
+    /// Waits until a job runs, and gives its attempt.
+    pub fn running_attempt(&self, job: &str) -> i64 {
+        let mut attempt = None;
+        eventually("the job runs", || {
+            let shown = self.json(&["job", "show", job]);
+            attempt = shown["attempt"].as_i64();
+            shown["state"] == "running"
+        });
+        attempt.unwrap()
+    }
+
+    /// Submits a script; the job's number.
+    pub fn job(&self, title: &str, script: &str) -> String {
+        self.json(&["job", "add", "--type", "shell", "--title", title, "--prompt", script])["id"].to_string()
+    }
+
     /// A job that runs until `release`; its number.
     pub fn held_job(&self) -> String {
         let fifo = self.path().join("held");
@@ -50,7 +77,7 @@ impl Workspace {
             assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
         }
         let script = format!("timeout 120 cat '{}'", fifo.display());
-        self.orc(&["job", "add", "--type", "shell", "--title", "held", "--prompt", &script, "--quiet"]).trim().to_owned()
+        self.job("held", &script)
     }
 
     /// Lets the held job end.
@@ -73,7 +100,7 @@ impl Workspace {
     /// A console on a terminal, its engine running.
     pub fn console(&self) -> Pty {
         let pty = Pty::start(self.console_command());
-        pty.wait_for("running");
+        pty.wait_for("● running");
         pty
     }
 }
