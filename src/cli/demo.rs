@@ -45,6 +45,7 @@ const SETTINGS: &str = "\
 max_running = 5
 heartbeat = \"10s\"
 stall_after = \"45s\"
+token_budget = 300000
 retry_base = \"20s\"
 backpressure_queue_depth = 12
 memory_low_water = \"64MiB\"
