@@ -45,6 +45,7 @@ const SETTINGS: &str = "\
 max_running = 5
 heartbeat = \"10s\"
 stall_after = \"45s\"
+token_budget = 300000
 retry_base = \"20s\"
 backpressure_queue_depth = 12
 memory_low_water = \"64MiB\"
@@ -72,10 +73,12 @@ pub fn make() -> Result<Workspace> {
 /// What to say when the console has closed: where the demo lies and how it is ended for good.
 pub fn farewell(workspace: &Workspace) -> String {
     let root = workspace.root().display();
+    let orc = crate::os::program("orc");
+    let orc = orc.display();
     format!(
-        "The demo's workspace is {root}. What you left running goes on there:\n  \
-         orc --workspace {root} tui           look again\n  \
-         orc --workspace {root} engine stop   end its engine\n  \
+        "The demo's workspace is {root}\n  \
+         {orc} --workspace {root} tui           look again\n  \
+         {orc} --workspace {root} engine stop   end its engine\n  \
          rm -r {root}"
     )
 }

@@ -133,8 +133,10 @@ fn perform(line: Line) -> io::Result<Option<u8>> {
         // Left behind on purpose: whoever ends the attempt has to find it.
         Command::new(program).args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     }
-    while line.hang {
-        std::thread::park();
+    if line.hang {
+        loop {
+            std::thread::park();
+        }
     }
     Ok(line.exit)
 }

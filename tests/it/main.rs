@@ -3,6 +3,7 @@ mod config;
 mod console;
 mod dialects;
 mod prompt;
+mod replay;
 mod shim;
 mod terminal;
 mod workspace;

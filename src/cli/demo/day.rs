@@ -76,7 +76,7 @@ const ACTS: &[Act] = &[
         level: 1,
         kind: Kind::Code,
         origin: Origin::Message,
-        every: 16 * 60,
+        every: 420,
         shop: true,
         ..PLAIN
     },
@@ -87,7 +87,7 @@ const ACTS: &[Act] = &[
         worker: Some("email"),
         kind: Kind::Triage,
         origin: Origin::Cron,
-        every: 5 * 60,
+        every: 150,
         limit: 300,
         ..PLAIN
     },
@@ -98,7 +98,7 @@ const ACTS: &[Act] = &[
         worker: Some("briefing"),
         kind: Kind::Writing,
         origin: Origin::Cron,
-        every: 20 * 60,
+        every: 600,
         ..PLAIN
     },
     Act {
@@ -107,7 +107,7 @@ const ACTS: &[Act] = &[
         ask: "The test fails about once in thirty runs on CI. Find the cause, do not just retry it.",
         kind: Kind::Code,
         origin: Origin::Plan,
-        every: 14 * 60,
+        every: 420,
         shop: true,
         model: Some("opus"),
         ..PLAIN
@@ -120,7 +120,7 @@ const ACTS: &[Act] = &[
         worker: Some("reviewer"),
         kind: Kind::Review,
         origin: Origin::Plan,
-        every: 14 * 60,
+        every: 420,
         shop: true,
         after: &["flaky-test"],
         ..PLAIN
@@ -130,7 +130,7 @@ const ACTS: &[Act] = &[
         titles: &["Import last month's orders", "Import the supplier's price list"],
         ask: "Import the export of the old shop. Refused rows go to a file of their own.",
         kind: Kind::Maintenance,
-        every: 25 * 60,
+        every: 720,
         shop: true,
         limit: 240,
         worker: Some("web"),
@@ -145,7 +145,7 @@ const ACTS: &[Act] = &[
         level: 3,
         kind: Kind::Research,
         origin: Origin::Message,
-        every: 17 * 60,
+        every: 540,
         ..PLAIN
     },
     Act {
@@ -160,7 +160,7 @@ const ACTS: &[Act] = &[
         level: 0,
         origin: Origin::Message,
         at: 40,
-        every: 4 * 60,
+        every: 200,
         worker: Some("desk"),
         ..PLAIN
     },
@@ -176,7 +176,7 @@ const ACTS: &[Act] = &[
         kind: Kind::Triage,
         origin: Origin::Message,
         at: 75,
-        every: 3 * 60,
+        every: 170,
         worker: Some("desk"),
         ..PLAIN
     },
@@ -187,7 +187,7 @@ const ACTS: &[Act] = &[
         level: 3,
         kind: Kind::Maintenance,
         origin: Origin::Cron,
-        every: 11 * 60,
+        every: 300,
         shop: true,
         model: Some("sonnet"),
         ..PLAIN
@@ -200,7 +200,7 @@ const ACTS: &[Act] = &[
         level: 3,
         kind: Kind::Writing,
         origin: Origin::Message,
-        every: 10 * 60,
+        every: 290,
         ..PLAIN
     },
     Act {
@@ -211,7 +211,7 @@ const ACTS: &[Act] = &[
         level: 3,
         kind: Kind::Writing,
         origin: Origin::Plan,
-        every: 16 * 60,
+        every: 420,
         shop: true,
         after: &["checkout-fix", "flaky-test"],
         ..PLAIN
@@ -223,7 +223,7 @@ const ACTS: &[Act] = &[
         level: 4,
         kind: Kind::Writing,
         origin: Origin::Plan,
-        every: 18 * 60,
+        every: 380,
         model: Some("opus"),
         ..PLAIN
     },
@@ -236,7 +236,7 @@ const ACTS: &[Act] = &[
         level: 4,
         kind: Kind::Research,
         origin: Origin::Plan,
-        every: 9 * 60,
+        every: 260,
         ..PLAIN
     },
     Act {
@@ -246,7 +246,7 @@ const ACTS: &[Act] = &[
         worker: Some("books"),
         level: 4,
         origin: Origin::Cron,
-        every: 12 * 60,
+        every: 330,
         ..PLAIN
     },
     Act {
@@ -257,7 +257,7 @@ const ACTS: &[Act] = &[
         level: 5,
         kind: Kind::Maintenance,
         origin: Origin::Cron,
-        every: 13 * 60,
+        every: 370,
         shop: true,
         model: Some("gemini-flash"),
         ..PLAIN

@@ -208,7 +208,7 @@ impl Seen {
                 (Outcome::Error, format!("{backend}: {message}. To mend it: {}; then `orc backend resume {backend}`", words.sign_in), limit)
             }
             Some(_) => (Outcome::RateLimited, format!("{backend}: {message}"), limit),
-            None => (Outcome::Error, format!("{backend}: {message}{}", hint(&message)), None),
+            None => (Outcome::Error, format!("{backend}: {message}{}", hint(message)), None),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The console on a real pseudo-terminal.
 
 mod console;
+mod demo;
 mod leaving;
 mod panic;
 mod pty;
