@@ -25,11 +25,11 @@ const MAX_RUNNING: u32 = 4;
 const RESERVED: u32 = 1;
 const TOKENS: u64 = 14_000;
 const WINDOW_MS: i64 = 300_000;
-const SEEDS: u64 = 120;
+const SEEDS: u64 = 60;
 const START: Timestamp = Timestamp(1_763_994_725_000);
 /// How long the world goes wrong, and how long it may then take to come to rest, in simulated time.
 const TROUBLE: Duration = Duration::from_secs(120);
-const REST: Duration = Duration::from_secs(6 * 3600);
+const REST: Duration = Duration::from_secs(3600);
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
