@@ -1,0 +1,448 @@
+//! The world outside the engine: job processes that speak the real protocol over in-memory streams, and go wrong. It
+//! outlives every engine.
+
+use futures::{SinkExt, StreamExt};
+use orc::domain::{AgentEvent, AttemptId, ExitReport, JobId, Limit, LimitKind, Outcome, ProcessIdentity, Timestamp, Usage};
+use orc::engine::{Clock, Gateway, Input, Launch, Launcher, Probe};
+use orc::store::OpenAttempt;
+use orc::wire::{EngineFrame, Heartbeat, Hello, MAX_FRAME, PROTOCOL, ShimFrame, SpooledEvent, files};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::io::DuplexStream;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::AbortHandle;
+use tokio::time::sleep;
+use tokio_util::codec::{Framed, LinesCodec};
+
+/// Who has decided whether an attempt runs: the file `owner`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    Nobody,
+    Shim,
+    Fence,
+}
+
+/// One attempt, as disk and process table have it.
+pub struct Attempt {
+    pub job: JobId,
+    pub owner: Owner,
+    /// Its shim has written who it is.
+    visible: bool,
+    shim: bool,
+    /// The agent's process is there.
+    pub agent: bool,
+    pub starts: u32,
+    pub spool: Vec<SpooledEvent>,
+    pub exit: Option<ExitReport>,
+    token: String,
+    cancelled: bool,
+    changed: Arc<Notify>,
+    gone: watch::Sender<bool>,
+    task: Option<AbortHandle>,
+}
+
+#[derive(Default)]
+pub struct State {
+    pub attempts: BTreeMap<AttemptId, Attempt>,
+    pub rng: fastrand::Rng,
+    pub faults: bool,
+    /// The engine's door, while one runs.
+    pub door: Option<(Gateway, Arc<Mutex<Vec<AbortHandle>>>)>,
+    /// The engine dies between its commit and what follows from it.
+    pub dying: bool,
+    /// What must never happen, and did.
+    pub wrong: Vec<String>,
+    pub reports: u32,
+}
+
+#[derive(Clone)]
+pub struct World {
+    state: Arc<Mutex<State>>,
+    pub clock: Clock,
+    spool: PathBuf,
+    /// Rings when the engine shall die.
+    pub death: Arc<Notify>,
+}
+
+type Lines = Framed<DuplexStream, LinesCodec>;
+
+impl World {
+    pub fn new(seed: u64, clock: Clock, spool: PathBuf) -> World {
+        let state = State { rng: fastrand::Rng::with_seed(seed), faults: true, ..State::default() };
+        World { state: Arc::new(Mutex::new(state)), clock, spool, death: Arc::default() }
+    }
+
+    pub fn get(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// True once in `n` times, while faults are on.
+    pub fn fault(&self, n: u32) -> bool {
+        let mut s = self.get();
+        s.faults && s.rng.u32(..n) == 0
+    }
+
+    pub fn below(&self, n: u64) -> u64 {
+        self.get().rng.u64(..n)
+    }
+
+    async fn some_ms(&self, n: u64) {
+        sleep(Duration::from_millis(1 + self.below(n))).await;
+    }
+
+    /// Ends a shim as SIGKILL does; its agent goes on until somebody sweeps.
+    pub fn kill_shim(&self, id: AttemptId) {
+        let mut s = self.get();
+        if let Some(a) = s.attempts.get_mut(&id)
+            && a.shim
+        {
+            a.shim = false;
+            if let Some(task) = a.task.take() {
+                task.abort();
+            }
+            a.gone.send_replace(true);
+        }
+    }
+
+    /// The shims that live.
+    pub fn shims(&self) -> Vec<AttemptId> {
+        self.get().attempts.iter().filter(|(_, a)| a.shim).map(|(id, _)| *id).collect()
+    }
+
+    fn connect(&self) -> Option<Lines> {
+        let (gateway, tasks) = self.get().door.clone()?;
+        let (ours, theirs) = tokio::io::duplex(1 << 14);
+        let task = tokio::spawn(async move { gateway.serve(theirs).await });
+        tasks.lock().unwrap().push(task.abort_handle());
+        Some(Framed::new(ours, LinesCodec::new_with_max_length(MAX_FRAME)))
+    }
+
+    fn with<T>(&self, id: AttemptId, f: impl FnOnce(&mut Attempt) -> T) -> T {
+        f(self.get().attempts.get_mut(&id).unwrap())
+    }
+
+    fn say(&self, id: AttemptId, event: AgentEvent) {
+        let at = self.now();
+        self.with(id, |a| {
+            a.spool.push(SpooledEvent { seq: a.spool.len() as u64 + 1, at, event });
+            a.changed.notify_waiters();
+        });
+    }
+
+    /// From the start of the shim to its end.
+    async fn shim(self, id: AttemptId) {
+        self.some_ms(2_000).await;
+        {
+            let mut s = self.get();
+            let a = s.attempts.get_mut(&id).unwrap();
+            if a.owner != Owner::Nobody {
+                return;
+            }
+            a.owner = Owner::Shim;
+            a.visible = true;
+            a.agent = true;
+            a.starts += 1;
+            let (job, starts) = (a.job, a.starts);
+            let twins = s.attempts.iter().filter(|(other, a)| **other != id && a.job == job && a.agent).map(|(i, _)| i.0).collect::<Vec<_>>();
+            if !twins.is_empty() {
+                s.wrong.push(format!("job {job} runs in attempt {id} and in {twins:?} at once"));
+            }
+            if starts > 1 {
+                s.wrong.push(format!("attempt {id} was started {starts} times"));
+            }
+        }
+        let agent = self.clone().agent(id);
+        let link = self.clone().link(id);
+        tokio::pin!(agent, link);
+        tokio::select! {
+            () = &mut agent => link.await,
+            () = &mut link => {}
+        }
+        self.with(id, |a| a.agent = false);
+    }
+
+    /// The agent's life, ending with its report on disk.
+    async fn agent(self, id: AttemptId) {
+        let changed = self.with(id, |a| a.changed.clone());
+        let steps = self.below(6);
+        let mut usage = Usage::default();
+        for _ in 0..steps {
+            let pause = Duration::from_millis(1 + self.below(8_000));
+            let asked = async {
+                while !self.with(id, |a| a.cancelled) {
+                    changed.notified().await;
+                }
+            };
+            if tokio::time::timeout(pause, asked).await.is_ok() {
+                break;
+            }
+            if self.below(2) == 0 {
+                usage.input += self.below(60);
+                usage.output += self.below(60);
+                self.say(id, AgentEvent::Usage { usage, cost_usd: None });
+            } else {
+                self.say(id, AgentEvent::Text { text: format!("attempt {id} works") });
+            }
+        }
+        let cancelled = self.with(id, |a| a.cancelled);
+        if cancelled {
+            self.some_ms(3_000).await;
+        }
+        let limit = |kind, resets_at| Some(Limit { kind, resets_at, message: "refused".into() });
+        let now = self.now();
+        let (outcome, limit) = if cancelled {
+            (Outcome::Killed, None)
+        } else if self.fault(8) {
+            (Outcome::Error, None)
+        } else if self.fault(12) {
+            let window = self.below(2) == 0;
+            (Outcome::RateLimited, if window { limit(LimitKind::Window, Some(now + Duration::from_secs(20))) } else { limit(LimitKind::Throttle, None) })
+        } else if self.fault(20) {
+            (Outcome::Timeout, None)
+        } else {
+            (Outcome::Ok, None)
+        };
+        let report = ExitReport {
+            attempt: id,
+            outcome,
+            exit_code: Some(0),
+            signal: None,
+            message: outcome.to_string(),
+            usage,
+            usage_known: true,
+            cost_usd: None,
+            session_usage: None,
+            session_cost_usd: None,
+            session: None,
+            session_unknown: false,
+            result_file: None,
+            result_bytes: 0,
+            limit,
+            strays: 0,
+            ended_at: now,
+        };
+        let mut s = self.get();
+        s.reports += 1;
+        let a = s.attempts.get_mut(&id).unwrap();
+        let lines: String = a.spool.iter().map(|e| serde_json::to_string(e).unwrap() + "\n").collect();
+        let dir = self.spool.join(id.to_string());
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join(files::SPOOL), lines).unwrap();
+        a.agent = false;
+        a.exit = Some(report);
+        a.changed.notify_waiters();
+    }
+
+    /// The link to whichever engine is there; returns when the shim may leave.
+    async fn link(self, id: AttemptId) {
+        loop {
+            if let Some(mut lines) = self.connect()
+                && self.talk(id, &mut lines).await == Some(())
+            {
+                return;
+            }
+            self.some_ms(1_500).await;
+        }
+    }
+
+    /// One connection: `Some` when the shim may leave, `None` when the link broke.
+    async fn talk(&self, id: AttemptId, lines: &mut Lines) -> Option<()> {
+        let (hello, changed) = self.with(id, |a| {
+            let hello = Hello {
+                protocol: PROTOCOL,
+                version: "simulated".into(),
+                attempt: id,
+                token: a.token.clone(),
+                identity: identity(id),
+                next_seq: a.spool.len() as u64 + 1,
+            };
+            (ShimFrame::Hello(hello), a.changed.clone())
+        });
+        send(lines, &hello).await?;
+        let mut sent = match receive(lines).await? {
+            EngineFrame::Welcome { acked, .. } => acked,
+            EngineFrame::Bye { .. } => return Some(()),
+            other => {
+                self.get().wrong.push(format!("a hello was answered with {other:?}"));
+                return None;
+            }
+        };
+        let mut told = false;
+        loop {
+            let changed = changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.fault(30) {
+                return None;
+            }
+            let (rest, exit) = self.with(id, |a| (a.spool.get(sent as usize..).map(<[_]>::to_vec), a.exit.clone()));
+            let Some(rest) = rest else {
+                self.get().wrong.push(format!("attempt {id}: event {sent} was acknowledged and never sent"));
+                return None;
+            };
+            for event in rest {
+                sent = event.seq;
+                send(lines, &ShimFrame::Event(event.clone())).await?;
+                if self.fault(6) {
+                    send(lines, &ShimFrame::Event(event)).await?;
+                }
+            }
+            if let Some(report) = exit.filter(|_| !told) {
+                told = true;
+                let frame = ShimFrame::Exit { seq: sent + 1, report };
+                if self.fault(8) {
+                    send(lines, &frame).await?;
+                }
+                send(lines, &frame).await?;
+                if self.fault(8) {
+                    return None;
+                }
+            }
+            let pulse = Duration::from_millis(200 + self.below(3_000));
+            tokio::select! {
+                () = &mut changed => {}
+                () = sleep(pulse) => {
+                    send(lines, &ShimFrame::Heartbeat(Heartbeat { at: self.now(), agent_alive: true, ..Heartbeat::default() })).await?;
+                }
+                frame = receive(lines) => match frame? {
+                    EngineFrame::Ack { seq } => {
+                        if told && seq > sent {
+                            return Some(());
+                        }
+                        if seq > sent {
+                            self.get().wrong.push(format!("attempt {id}: {seq} was acknowledged, {sent} sent"));
+                        }
+                    }
+                    EngineFrame::Cancel { .. } => self.with(id, |a| {
+                        a.cancelled = true;
+                        a.changed.notify_waiters();
+                    }),
+                    EngineFrame::Bye { .. } => return Some(()),
+                    EngineFrame::Welcome { .. } => self.get().wrong.push("a second welcome".into()),
+                },
+            }
+        }
+    }
+}
+
+async fn send(lines: &mut Lines, frame: &ShimFrame) -> Option<()> {
+    lines.send(serde_json::to_string(frame).unwrap()).await.ok()
+}
+
+async fn receive(lines: &mut Lines) -> Option<EngineFrame> {
+    let line = lines.next().await?.ok()?;
+    Some(serde_json::from_str(&line).unwrap())
+}
+
+fn identity(id: AttemptId) -> ProcessIdentity {
+    ProcessIdentity { pid: id.0 as i32 + 1000, start_time: id.0 as u64, boot_id: "simulated".into() }
+}
+
+/// One engine's hands.
+pub struct SimLauncher {
+    pub world: World,
+    pub inputs: mpsc::Sender<Input>,
+}
+
+impl SimLauncher {
+    fn watch(&self, id: AttemptId) {
+        let mut gone = self.world.with(id, |a| a.gone.subscribe());
+        let inputs = self.inputs.clone();
+        tokio::spawn(async move {
+            let _ = gone.wait_for(|gone| *gone).await;
+            let _ = inputs.send(Input::ShimGone { attempt: id }).await;
+        });
+    }
+}
+
+fn fresh(job: JobId, token: String) -> Attempt {
+    Attempt {
+        job,
+        owner: Owner::Nobody,
+        visible: false,
+        shim: false,
+        agent: false,
+        starts: 0,
+        spool: Vec::new(),
+        exit: None,
+        token,
+        cancelled: false,
+        changed: Arc::default(),
+        gone: watch::channel(false).0,
+        task: None,
+    }
+}
+
+impl Launcher for SimLauncher {
+    fn launch(&mut self, launch: Launch) {
+        let id = launch.spec.attempt;
+        if self.world.fault(40) {
+            self.world.get().dying = true;
+            self.world.death.notify_one();
+        }
+        if self.world.get().dying {
+            return;
+        }
+        if self.world.fault(40) {
+            let inputs = self.inputs.clone();
+            tokio::spawn(async move { inputs.send(Input::Launched { attempt: id, result: Err("no such program".into()) }).await });
+            return;
+        }
+        let attempt = Attempt { shim: true, ..fresh(launch.spec.job, launch.token) };
+        if self.world.get().attempts.insert(id, attempt).is_some() {
+            self.world.get().wrong.push(format!("attempt {id} was launched twice"));
+        }
+        let (world, shim) = (self.world.clone(), self.world.clone().shim(id));
+        let task = tokio::spawn(async move {
+            shim.await;
+            world.with(id, |a| {
+                a.shim = false;
+                a.gone.send_replace(true);
+            });
+        });
+        self.world.with(id, |a| a.task = Some(task.abort_handle()));
+        let (world, inputs) = (self.world.clone(), self.inputs.clone());
+        tokio::spawn(async move {
+            world.some_ms(300).await;
+            let _ = inputs.send(Input::Launched { attempt: id, result: Ok(identity(id)) }).await;
+        });
+        self.watch(id);
+    }
+
+    fn probe(&mut self, open: &OpenAttempt) {
+        let id = open.attempt.id;
+        let (job, known) = (open.attempt.job_id, open.attempt.shim.is_some());
+        let launcher = SimLauncher { world: self.world.clone(), inputs: self.inputs.clone() };
+        tokio::spawn(async move {
+            launcher.world.some_ms(400).await;
+            let sweep_fails = launcher.world.fault(4);
+            let probe = {
+                let mut s = launcher.world.get();
+                let a = s.attempts.entry(id).or_insert_with(|| fresh(job, String::new()));
+                if let Some(report) = &a.exit {
+                    Probe::Exited(Box::new(report.clone()))
+                } else if a.shim && (a.visible || known) {
+                    Probe::Alive(identity(id))
+                } else if a.owner != Owner::Shim {
+                    a.owner = Owner::Fence;
+                    Probe::Never
+                } else if a.agent && sweep_fails {
+                    Probe::Leftovers(1)
+                } else {
+                    a.agent = false;
+                    Probe::Lost
+                }
+            };
+            let alive = matches!(probe, Probe::Alive(_));
+            if launcher.inputs.send(Input::Probed { attempt: id, probe }).await.is_ok() && alive {
+                launcher.watch(id);
+            }
+        });
+    }
+}
