@@ -68,6 +68,22 @@ fn an_idle_console_writes_nothing() {
 }
 
 #[test]
+fn a_copy_goes_to_the_operators_clipboard_and_to_a_private_file() {
+    let workspace = Workspace::new();
+    let id = workspace.job("copied", "true");
+    let mut pty = workspace.console();
+    pty.wait_for("1 done");
+    pty.keys("2");
+    pty.wait_for("copied");
+    pty.keys("y");
+    pty.wait("the copy", |seen| seen.parser.callbacks().copied == b"MQ==");
+    pty.wait_for("to your clipboard; also in");
+    eventually("the kept copy", || std::fs::read_to_string(workspace.path().join("run/clipboard")).is_ok_and(|kept| kept == id));
+    pty.keys("q");
+    assert_eq!(pty.end(), 0);
+}
+
+#[test]
 fn the_editor_gets_the_terminal_and_its_text_comes_back() {
     let workspace = Workspace::new();
     let editor = workspace.path().join("editor");

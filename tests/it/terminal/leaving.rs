@@ -51,6 +51,29 @@ fn with_work_running_a_headless_engine_takes_over() {
 }
 
 #[test]
+fn ending_the_engine_leaves_the_job_running() {
+    let workspace = Workspace::new();
+    let mut pty = workspace.console();
+    let job = workspace.held_job();
+    let attempt = workspace.running_attempt(&job);
+    pty.wait_for("held");
+    pty.keys("q");
+    pty.wait_for("end the engine and leave");
+    pty.keys("e");
+    assert_eq!(pty.end(), 0);
+    assert!(pty.text().contains("The engine has ended. 1 job is running"), "{}", pty.text());
+    assert!(!workspace.has_engine());
+
+    let mut next = workspace.console();
+    next.wait_for("held");
+    assert_eq!(workspace.running_attempt(&job), attempt, "adopted, not started again");
+    workspace.release();
+    next.wait_for("1 done");
+    next.keys("q");
+    assert_eq!(next.end(), 0);
+}
+
+#[test]
 fn a_signal_restores_the_terminal_and_releases_the_lock() {
     for signal in [Signal::TERM, Signal::INT] {
         let workspace = Workspace::new();
@@ -97,6 +120,30 @@ fn suspending_hands_over_gives_the_shell_its_terminal_and_fg_comes_back() {
     pty.keys("exit\n");
     assert_eq!(pty.end(), 0);
     assert_eq!(workspace.engine_pid(), engine, "the engine is not the console's to end any more");
+}
+
+#[test]
+fn a_stopped_console_can_be_killed() {
+    let workspace = Workspace::new();
+    let mut shell = CommandBuilder::new("/bin/sh");
+    shell.args(["-i"]);
+    shell.env("TERM", "xterm-256color");
+    shell.env("PS1", "READY> ");
+    shell.env("ORC_WORKSPACE", workspace.path());
+    let mut pty = Pty::start(shell);
+    pty.wait_for("READY>");
+    pty.keys(&format!("{} tui\n", env!("CARGO_BIN_EXE_orc")));
+    pty.wait_for("running");
+    let console = workspace.engine_pid();
+    pty.keys(CTRL_Z);
+    pty.wait("the shell", |seen| !seen.parser.screen().alternate_screen() && seen.parser.screen().contents().contains("Stopped"));
+    pty.keys(&format!("kill %1; kill -CONT {console}; wait; echo gone\n"));
+    pty.wait("the shell again", |seen| seen.parser.screen().contents().lines().any(|line| line == "gone"));
+    eventually("the console ends", || !std::fs::exists(format!("/proc/{console}")).unwrap() || state(console) == 'Z');
+    pty.keys("\n");
+    pty.wait_for("Done(143)");
+    pty.keys("exit\n");
+    pty.end();
 }
 
 #[test]

@@ -71,7 +71,8 @@ impl Pty {
                 while !closing.load(Ordering::SeqCst) {
                     drop(stuck.lock().unwrap());
                     let got = from.read(&mut chunk).unwrap_or(0);
-                    let mut now = seen.0.lock().unwrap();
+                    // A test that failed while it looked has said so already.
+                    let Ok(mut now) = seen.0.lock() else { break };
                     now.parser.process(&chunk[..got]);
                     now.bytes += got;
                     now.ended = got == 0;
@@ -155,6 +156,7 @@ impl Pty {
 
     /// Waits for the program's end and gives its exit code; everything that it wrote has been seen then.
     pub fn end(&mut self) -> u32 {
+        self.wait("the end", |seen| seen.ended);
         let code = self.child.take().unwrap().wait().unwrap().exit_code();
         if let Some(reader) = self.reader.take() {
             reader.join().unwrap();
