@@ -2,6 +2,7 @@ mod cli;
 mod config;
 mod console;
 mod dialects;
+mod programs;
 mod prompt;
 mod shim;
 mod terminal;
