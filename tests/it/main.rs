@@ -1,8 +1,10 @@
+mod agents;
 mod cli;
 mod config;
 mod console;
 mod dialects;
 mod engine;
+mod programs;
 mod prompt;
 mod replay;
 mod shim;

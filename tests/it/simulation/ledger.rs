@@ -32,15 +32,7 @@ struct Line {
 impl Ledger {
     pub fn open(path: &Path) -> Ledger {
         let db = Connection::open(path).unwrap();
-        Ledger {
-            db,
-            last: 0,
-            state: BTreeMap::new(),
-            priority: BTreeMap::new(),
-            open: BTreeMap::new(),
-            spent: Vec::new(),
-            starts: 0,
-        }
+        Ledger { db, last: 0, state: BTreeMap::new(), priority: BTreeMap::new(), open: BTreeMap::new(), spent: Vec::new(), starts: 0 }
     }
 
     fn number(&self, sql: &str, params: impl rusqlite::Params) -> i64 {
@@ -74,7 +66,8 @@ impl Ledger {
         for line in &lines {
             self.take(line)?;
         }
-        let doubled = self.number("SELECT count(*) FROM (SELECT job_id FROM attempts WHERE ended_at IS NULL GROUP BY job_id HAVING count(*) > 1)", []);
+        let doubled = self
+            .number("SELECT count(*) FROM (SELECT job_id FROM attempts WHERE ended_at IS NULL GROUP BY job_id HAVING count(*) > 1)", []);
         if doubled > 0 {
             return Err(format!("{doubled} job(s) with two open attempts"));
         }
@@ -87,7 +80,8 @@ impl Ledger {
         }
         for job in lines.iter().filter_map(|line| line.job) {
             let state = self.state[&job];
-            let stored: String = self.db.prepare_cached("SELECT state FROM jobs WHERE id = ?1").unwrap().query_row([job], |r| r.get(0)).unwrap();
+            let stored: String =
+                self.db.prepare_cached("SELECT state FROM jobs WHERE id = ?1").unwrap().query_row([job], |r| r.get(0)).unwrap();
             if stored != state.as_str() {
                 return Err(format!("job {job} is {stored}, the audit log says {state}"));
             }

@@ -277,7 +277,11 @@ impl Operator {
         for id in &self.jobs {
             let job = state(*id);
             if job.state == JobState::Waiting
-                && job.spec.depends_on.iter().any(|on| stuck.contains(on) || matches!(state(*on).state, JobState::Failed | JobState::Killed))
+                && job
+                    .spec
+                    .depends_on
+                    .iter()
+                    .any(|on| stuck.contains(on) || matches!(state(*on).state, JobState::Failed | JobState::Killed))
             {
                 stuck.insert(*id);
             } else if !job.state.is_final() {
@@ -310,8 +314,9 @@ impl Operator {
                         return Err(format!("attempt {} reported {}, the database says {o}", a.id, r.outcome));
                     }
                     (Some(r), _) => {
-                        let spent: i64 =
-                            db.query_row("SELECT coalesce(sum(tokens), 0) FROM spending WHERE attempt_id = ?1", [a.id.0], |r| r.get(0)).unwrap();
+                        let spent: i64 = db
+                            .query_row("SELECT coalesce(sum(tokens), 0) FROM spending WHERE attempt_id = ?1", [a.id.0], |r| r.get(0))
+                            .unwrap();
                         if spent as u64 != r.usage.budgeted(0.0) || a.usage != r.usage {
                             return Err(format!("attempt {} used {:?}; recorded: {spent}, {:?}", a.id, r.usage, a.usage));
                         }

@@ -149,7 +149,8 @@ impl World {
             a.agent = true;
             a.starts += 1;
             let (job, starts) = (a.job, a.starts);
-            let twins = s.attempts.iter().filter(|(other, a)| **other != id && a.job == job && a.agent).map(|(i, _)| i.0).collect::<Vec<_>>();
+            let twins =
+                s.attempts.iter().filter(|(other, a)| **other != id && a.job == job && a.agent).map(|(i, _)| i.0).collect::<Vec<_>>();
             if !twins.is_empty() {
                 s.wrong.push(format!("job {job} runs in attempt {id} and in {twins:?} at once"));
             }
@@ -202,7 +203,10 @@ impl World {
             (Outcome::Error, None)
         } else if self.fault(12) {
             let window = self.below(2) == 0;
-            (Outcome::RateLimited, if window { limit(LimitKind::Window, Some(now + Duration::from_secs(20))) } else { limit(LimitKind::Throttle, None) })
+            (
+                Outcome::RateLimited,
+                if window { limit(LimitKind::Window, Some(now + Duration::from_secs(20))) } else { limit(LimitKind::Throttle, None) },
+            )
         } else if self.fault(20) {
             (Outcome::Timeout, None)
         } else {

@@ -123,30 +123,6 @@ fn suspending_hands_over_gives_the_shell_its_terminal_and_fg_comes_back() {
 }
 
 #[test]
-fn a_stopped_console_can_be_killed() {
-    let workspace = Workspace::new();
-    let mut shell = CommandBuilder::new("/bin/sh");
-    shell.args(["-i"]);
-    shell.env("TERM", "xterm-256color");
-    shell.env("PS1", "READY> ");
-    shell.env("ORC_WORKSPACE", workspace.path());
-    let mut pty = Pty::start(shell);
-    pty.wait_for("READY>");
-    pty.keys(&format!("{} tui\n", env!("CARGO_BIN_EXE_orc")));
-    pty.wait_for("running");
-    let console = workspace.engine_pid();
-    pty.keys(CTRL_Z);
-    pty.wait("the shell", |seen| !seen.parser.screen().alternate_screen() && seen.parser.screen().contents().contains("Stopped"));
-    pty.keys(&format!("kill %1; kill -CONT {console}; wait; echo gone\n"));
-    pty.wait("the shell again", |seen| seen.parser.screen().contents().lines().any(|line| line == "gone"));
-    eventually("the console ends", || !std::fs::exists(format!("/proc/{console}")).unwrap() || state(console) == 'Z');
-    pty.keys("\n");
-    pty.wait_for("Done(143)");
-    pty.keys("exit\n");
-    pty.end();
-}
-
-#[test]
 fn without_a_shell_above_it_suspending_is_refused() {
     let workspace = Workspace::new();
     let mut pty = workspace.console();
