@@ -127,13 +127,14 @@ fn a_stopped_console_can_be_killed() {
     let workspace = Workspace::new();
     let mut shell = CommandBuilder::new("/bin/sh");
     shell.args(["-i"]);
-    shell.env("TERM", "xterm-256color");
-    shell.env("PS1", "READY> ");
+    for (name, value) in [("TERM", "xterm-256color"), ("LC_ALL", "C.UTF-8"), ("PS1", "READY> ")] {
+        shell.env(name, value);
+    }
     shell.env("ORC_WORKSPACE", workspace.path());
     let mut pty = Pty::start(shell);
     pty.wait_for("READY>");
     pty.keys(&format!("{} tui\n", env!("CARGO_BIN_EXE_orc")));
-    pty.wait_for("running");
+    pty.wait_for("● running");
     let console = workspace.engine_pid();
     pty.keys(CTRL_Z);
     pty.wait("the shell", |seen| !seen.parser.screen().alternate_screen() && seen.parser.screen().contents().contains("Stopped"));
