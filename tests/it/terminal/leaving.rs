@@ -201,6 +201,32 @@ fn an_attached_console_ends_when_its_terminal_hangs_up() {
 }
 
 #[test]
+fn a_console_that_only_watches_hosts_nothing_and_changes_nothing() {
+    let workspace = Workspace::new();
+    let mut command = workspace.console_command();
+    command.arg("--watch");
+    let mut watching = Pty::start(command);
+    watching.wait_for("disconnected");
+    assert!(!workspace.has_engine());
+    let mut host = workspace.console();
+    watching.wait_for("● running");
+    let job = workspace.held_job();
+    watching.wait_for("held");
+    let attempt = workspace.running_attempt(&job);
+    watching.keys("2");
+    watching.wait_for("id state");
+    watching.keys("x");
+    watching.keys("\r");
+    watching.keys("q");
+    assert_eq!(watching.end(), 0);
+    assert_eq!(workspace.running_attempt(&job), attempt);
+    workspace.release();
+    host.wait_for("1 done");
+    host.keys("q");
+    assert_eq!(host.end(), 0);
+}
+
+#[test]
 fn an_attached_console_outlives_the_engine_and_finds_the_next_one() {
     let workspace = Workspace::new();
     let mut host = workspace.console();
