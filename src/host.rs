@@ -54,8 +54,8 @@ pub fn tui(options: TuiOptions) -> Result<ExitCode> {
         stderr: Some(log.join("stderr.log")),
     };
     let program = orc::os::program("orc");
-    let seat =
-        Seat::open(workspace, settings, SeatOptions { program }).map_err(|e| CliError::workspace(format!("cannot start a thread: {e}")))?;
+    let seat = Seat::open(workspace, settings, SeatOptions { program, only_attach: options.watch })
+        .map_err(|e| CliError::workspace(format!("cannot start a thread: {e}")))?;
     let code = orc::tui::run(seat, setup).map_err(|e| CliError::new(Kind::Failure, e.to_string()))?;
     if let Some(farewell) = farewell {
         eprintln!("{farewell}");

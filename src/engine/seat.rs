@@ -25,6 +25,8 @@ const RECONNECT: Duration = Duration::from_millis(250);
 pub struct SeatOptions {
     /// The program `orc`, for a headless engine.
     pub program: PathBuf,
+    /// Never host an engine: only look at the one that runs, now or later.
+    pub only_attach: bool,
 }
 
 /// A console's seat.
@@ -49,7 +51,8 @@ impl Seat {
         let socket = workspace.socket();
         let desk = Desk::start(workspace.clone(), settings.clone(), answer, Arc::new(move || super::wake(&socket)))?;
         let host = Arc::new(Mutex::new(None));
-        let thread = Follow { workspace: workspace.clone(), settings, host: host.clone(), publish };
+        let only_attach = options.only_attach;
+        let thread = Follow { workspace: workspace.clone(), settings, only_attach, host: host.clone(), publish };
         std::thread::Builder::new().name("seat".into()).spawn(move || thread.run())?;
         Ok(Seat { workspace, options, host, desk, snapshots, answers: Some(answers) })
     }
@@ -137,12 +140,28 @@ impl Seat {
 struct Follow {
     workspace: Workspace,
     settings: Arc<Settings>,
+    only_attach: bool,
     host: Arc<Mutex<Option<Host>>>,
     publish: watch::Sender<Arc<Snapshot>>,
 }
 
 impl Follow {
     fn run(self) {
+        if !self.only_attach {
+            self.host();
+        }
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async {
+            while !self.publish.is_closed() {
+                self.follow().await;
+                self.say(|s| s.engine.mode = EngineMode::Disconnected);
+                tokio::time::sleep(RECONNECT).await;
+            }
+        });
+    }
+
+    /// Hosts the engine until it has ended, if none runs elsewhere.
+    fn host(&self) {
         match Host::start(self.workspace.clone(), self.settings.clone(), self.publish.clone()) {
             Ok(host) => {
                 let over = host.over();
@@ -166,14 +185,6 @@ impl Follow {
                 }];
             }),
         }
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        runtime.block_on(async {
-            while !self.publish.is_closed() {
-                self.follow().await;
-                self.say(|s| s.engine.mode = EngineMode::Disconnected);
-                tokio::time::sleep(RECONNECT).await;
-            }
-        });
     }
 
     fn say(&self, change: impl FnOnce(&mut Snapshot)) {

@@ -123,6 +123,31 @@ fn suspending_hands_over_gives_the_shell_its_terminal_and_fg_comes_back() {
 }
 
 #[test]
+fn a_stopped_console_can_be_killed() {
+    let workspace = Workspace::new();
+    let mut shell = CommandBuilder::new("/bin/sh");
+    shell.args(["-i"]);
+    for (name, value) in [("TERM", "xterm-256color"), ("LC_ALL", "C.UTF-8"), ("PS1", "READY> ")] {
+        shell.env(name, value);
+    }
+    shell.env("ORC_WORKSPACE", workspace.path());
+    let mut pty = Pty::start(shell);
+    pty.wait_for("READY>");
+    pty.keys(&format!("{} tui\n", env!("CARGO_BIN_EXE_orc")));
+    pty.wait_for("● running");
+    let console = workspace.engine_pid();
+    pty.keys(CTRL_Z);
+    pty.wait("the shell", |seen| !seen.parser.screen().alternate_screen() && seen.parser.screen().contents().contains("Stopped"));
+    pty.keys(&format!("kill %1; kill -CONT {console}; wait; echo gone\n"));
+    pty.wait("the shell again", |seen| seen.parser.screen().contents().lines().any(|line| line == "gone"));
+    eventually("the console ends", || !std::fs::exists(format!("/proc/{console}")).unwrap() || state(console) == 'Z');
+    pty.keys("\n");
+    pty.wait_for("Done(143)");
+    pty.keys("exit\n");
+    pty.end();
+}
+
+#[test]
 fn without_a_shell_above_it_suspending_is_refused() {
     let workspace = Workspace::new();
     let mut pty = workspace.console();
@@ -171,6 +196,32 @@ fn an_attached_console_ends_when_its_terminal_hangs_up() {
     let mut child = attached.hang_up(CTRL_L);
     assert_eq!(child.wait().unwrap().exit_code(), 128 + 1);
     assert_eq!(workspace.engine_pid(), host.pid());
+    host.keys("q");
+    assert_eq!(host.end(), 0);
+}
+
+#[test]
+fn a_console_that_only_watches_hosts_nothing_and_changes_nothing() {
+    let workspace = Workspace::new();
+    let mut command = workspace.console_command();
+    command.arg("--watch");
+    let mut watching = Pty::start(command);
+    watching.wait_for("disconnected");
+    assert!(!workspace.has_engine());
+    let mut host = workspace.console();
+    watching.wait_for("● running");
+    let job = workspace.held_job();
+    watching.wait_for("held");
+    let attempt = workspace.running_attempt(&job);
+    watching.keys("2");
+    watching.wait_for("id state");
+    watching.keys("x");
+    watching.keys("\r");
+    watching.keys("q");
+    assert_eq!(watching.end(), 0);
+    assert_eq!(workspace.running_attempt(&job), attempt);
+    workspace.release();
+    host.wait_for("1 done");
     host.keys("q");
     assert_eq!(host.end(), 0);
 }
