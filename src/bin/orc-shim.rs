@@ -11,6 +11,7 @@ usage: orc-shim run DIR                        run the attempt in DIR; its token
        orc-shim --exec PARENT -- PROGRAM ...   become PROGRAM once PARENT says go
        orc-shim --sweep MARK                   end what is left of an attempt
        orc-shim --replay [--session ID] [--model NAME]   an agent played from the script that its prompt names
+       orc-shim --http [--base-url URL] [--model NAME] [--key-env NAME] [--system FILE]   one chat completion
        orc-shim --version";
 
 fn main() -> ExitCode {
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         Some("run") if args.len() == 2 => orc::shim::run(Path::new(&args[1])),
         Some("--exec") => orc::shim::exec(&args[1..]),
         Some("--sweep") if args.len() == 2 => orc::shim::sweep(&args[1]),
+        Some("--http") => orc::shim::http(&args[1..]),
         Some("--replay") => orc::shim::replay(&args[1..]),
         Some("--version" | "-V") => {
             println!("orc-shim {}", env!("CARGO_PKG_VERSION"));

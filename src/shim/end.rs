@@ -171,6 +171,7 @@ fn overruled(why: &Why, outcome: Outcome, message: String) -> (Outcome, String) 
         Why::Timeout(ms) => unless_refused(Outcome::Timeout, format!("ended after its time limit of {}", seconds(*ms))),
         Why::Stalled(hang) => unless_refused(Outcome::Stalled, format!("ended by the watchdog: {}", in_words(*hang))),
         Why::NoExit(ms) => (outcome, format!("{message} (it did not exit within {} of its result and was ended)", seconds(*ms))),
+        Why::MustStop(reason) if outcome == Outcome::RateLimited => (outcome, reason.clone()),
         Why::MustStop(reason) => (Outcome::Error, reason.clone()),
         Why::Superseded => (Outcome::Interrupted, "superseded".to_owned()),
     }

@@ -6,6 +6,7 @@
 //! orc-shim --exec PARENT -- PROGRAM ...   what an agent is before it is the agent (`exec`)
 //! orc-shim --sweep MARK                   ends what is left of an attempt whose job process is gone
 //! orc-shim --replay ...                   an agent that is played from a script
+//! orc-shim --http ...                     an agent that is one chat completion
 //! ```
 //!
 //! One thread; memory is bounded whatever the agent writes and however slow the engine is.
@@ -15,6 +16,7 @@ pub mod backend;
 mod end;
 mod error;
 mod exec;
+mod http;
 mod link;
 mod output;
 mod part;
@@ -27,6 +29,7 @@ mod watch;
 
 pub use error::ShimError;
 pub use exec::main as exec;
+pub use http::main as http;
 pub use link::{Caller, LinkState, Order, Outbox, converse};
 pub use replay::main as replay;
 pub use run::main as run;

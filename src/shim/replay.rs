@@ -1,14 +1,19 @@
 //! `orc-shim --replay [--session ID] [--model NAME]`: an agent that is played from a script, for the demo, tests and drills. It
 //! reads its prompt like any other agent and writes our own events (`backend::native`).
 //!
-//! The prompt's first line of the form `replay: NAME` names the script: a path, or `NAME.jsonl` in `$ORC_REPLAY_DIR`. A script
-//! has one JSON object a line; lines that are empty or begin with `//` say nothing. What a line can do, after `after_ms`:
+//! The prompt's first line of the form `replay: NAME` names the script: a path, or `NAME.jsonl` in `$ORC_REPLAY_DIR`. After a bare
+//! `replay:` the lines of the prompt that begin with a brace are the script itself. A script has one JSON object a line; lines that
+//! are empty or begin with `//` say nothing. What a line can do, after `after_ms` (divided by `$ORC_REPLAY_SPEED`; 0 there: at once):
 //!
 //! ```text
 //! {"after_ms": 800, "event": {"type": "text", "text": "..."}}     say an event
 //! {"limit": {"kind": "window", "resets_in_s": 90, "message": "..."}}   refuse; the reset counts from now
 //! {"stderr": "..."}  {"raw": "..."}                               write a line as it stands
 //! {"spawn": ["sleep", "60"]}                                      start a process and leave it behind
+//! {"run": "echo $ORC_JOB >> done.txt"}                            run a shell command and wait for it
+//! {"repeat": {"times": 9, "lines": [...]}}                        do these lines so many times
+//! {"ignore_term": true}                                           take no notice of SIGTERM from here on
+//! {"spin_ms": 5000}                                               use a whole core for so long
 //! {"hang": true}                                                  never go on
 //! {"exit": 1}                                                     leave; without it 0 at the end
 //! {"take": true}                                                  what follows is for the job's next attempt
@@ -24,13 +29,13 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-const MARK: &str = "replay: ";
+const MARK: &str = "replay:";
 /// A job that is tried more often than this plays its last take again.
 const TAKES_MAX: u32 = 100;
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
     #[serde(default)]
@@ -41,6 +46,12 @@ struct Line {
     raw: Option<String>,
     #[serde(default)]
     spawn: Vec<String>,
+    run: Option<String>,
+    repeat: Option<Repeat>,
+    #[serde(default)]
+    ignore_term: bool,
+    #[serde(default)]
+    spin_ms: u64,
     #[serde(default)]
     hang: bool,
     exit: Option<u8>,
@@ -48,7 +59,14 @@ struct Line {
     take: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Repeat {
+    times: u32,
+    lines: Vec<Line>,
+}
+
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Refusal {
     kind: LimitKind,
@@ -71,21 +89,28 @@ pub fn main(args: &[OsString]) -> ExitCode {
 
 fn play(args: &[OsString]) -> io::Result<u8> {
     let (session, model) = options(args)?;
-    let name = script_name()?;
+    let Asked { name, inline } = asked()?;
+    let speed = speed()?;
+    if let Some(id) = session {
+        say(&AgentEvent::Session { id, model, version: None })?;
+    }
+    if !inline.is_empty() {
+        return take(inline.as_bytes(), Path::new("the prompt"), 1, speed);
+    }
     let dir = std::env::var_os("ORC_REPLAY_DIR").map(PathBuf::from);
     let path = match &dir {
         Some(dir) if !name.contains('/') => dir.join(format!("{name}.jsonl")),
         _ => PathBuf::from(&name),
     };
-    let script = File::open(&path).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;
-    let wanted = take_number(dir.as_deref(), &name);
-    if let Some(id) = session {
-        say(&AgentEvent::Session { id, model, version: None })?;
-    }
-    let takes = count_takes(&path)?;
-    let wanted = wanted.min(takes);
+    let open = || File::open(&path).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())));
+    let takes = count_takes(BufReader::new(open()?))?;
+    take(BufReader::new(open()?), &path, take_number(dir.as_deref(), &name).min(takes), speed)
+}
+
+/// Plays one take of a script; the exit code.
+fn take(script: impl BufRead, path: &Path, wanted: u32, speed: f64) -> io::Result<u8> {
     let mut take = 1;
-    for (number, line) in BufReader::new(script).lines().enumerate() {
+    for (number, line) in script.lines().enumerate() {
         let line = line?;
         if silent(&line) {
             continue;
@@ -101,11 +126,18 @@ fn play(args: &[OsString]) -> io::Result<u8> {
         if take > wanted {
             break;
         }
-        if let Some(code) = perform(line)? {
+        if let Some(code) = perform(line, speed)? {
             return Ok(code);
         }
     }
     Ok(0)
+}
+
+/// How many times faster than written; 0 = without waiting.
+fn speed() -> io::Result<f64> {
+    let Ok(text) = std::env::var("ORC_REPLAY_SPEED") else { return Ok(1.0) };
+    let speed = text.parse().ok().filter(|s: &f64| s.is_finite() && *s >= 0.0);
+    speed.ok_or_else(|| io::Error::other(format!("ORC_REPLAY_SPEED is {text:?}: it has to be a number")))
 }
 
 fn silent(line: &str) -> bool {
@@ -114,8 +146,13 @@ fn silent(line: &str) -> bool {
 }
 
 /// Does what one line says; the exit code, if it says to leave.
-fn perform(line: Line) -> io::Result<Option<u8>> {
-    std::thread::sleep(Duration::from_millis(line.after_ms));
+fn perform(line: Line, speed: f64) -> io::Result<Option<u8>> {
+    if line.after_ms > 0 && speed > 0.0 {
+        std::thread::sleep(Duration::from_millis(line.after_ms).div_f64(speed));
+    }
+    if line.ignore_term {
+        ignore_term()?;
+    }
     if let Some(event) = &line.event {
         say(event)?;
     }
@@ -132,6 +169,25 @@ fn perform(line: Line) -> io::Result<Option<u8>> {
     if let Some((program, args)) = line.spawn.split_first() {
         // Left behind on purpose: whoever ends the attempt has to find it.
         Command::new(program).args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    }
+    if let Some(command) = &line.run {
+        let status = Command::new("/bin/sh").args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::null()).status()?;
+        if !status.success() {
+            return Err(io::Error::other(format!("`{command}` ended with {status}")));
+        }
+    }
+    let until = Instant::now() + Duration::from_millis(line.spin_ms);
+    while Instant::now() < until {
+        std::hint::spin_loop();
+    }
+    if let Some(Repeat { times, lines }) = line.repeat {
+        for _ in 0..times {
+            for line in &lines {
+                if let Some(code) = perform(line.clone(), speed)? {
+                    return Ok(Some(code));
+                }
+            }
+        }
     }
     if line.hang {
         loop {
@@ -169,17 +225,38 @@ fn options(args: &[OsString]) -> io::Result<(Option<String>, Option<String>)> {
     Ok((session, model))
 }
 
-/// Reads the whole prompt, as an agent does, and finds the script's name in it.
-fn script_name() -> io::Result<String> {
-    let mut name = None;
+/// A handler that does nothing, installed for good: what tokio does without our having to be unsafe.
+fn ignore_term() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _inside = runtime.enter();
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map(drop)
+}
+
+/// What the prompt asks for: a script by its name, or one of its own.
+#[derive(Default)]
+struct Asked {
+    name: String,
+    inline: String,
+}
+
+/// Reads the whole prompt, as an agent does, and finds the script in it.
+fn asked() -> io::Result<Asked> {
+    let mut found: Option<Asked> = None;
+    let mut inside = false;
     for line in io::stdin().lock().split(b'\n') {
         let line = String::from_utf8_lossy(&line?).into_owned();
-        if name.is_none() {
-            name = line.strip_prefix(MARK).map(|name| name.trim().to_owned());
+        match &mut found {
+            None => {
+                found = line.strip_prefix(MARK).map(|name| Asked { name: name.trim().to_owned(), inline: String::new() });
+                inside = found.as_ref().is_some_and(|asked| asked.name.is_empty());
+            }
+            Some(asked) if inside && line.starts_with('{') => asked.inline += &(line + "\n"),
+            Some(_) => inside = false,
         }
     }
-    name.filter(|name| !name.is_empty())
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("no line of the prompt is `{MARK}NAME`, so no script is named")))
+    found
+        .filter(|asked| !asked.name.is_empty() || !asked.inline.is_empty())
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("no line of the prompt is `{MARK} NAME`, so no script is named")))
 }
 
 /// Which attempt of its job this is, by marks that earlier ones left beside the scripts; 1 where none can be left.
@@ -199,9 +276,9 @@ fn take_number(dir: Option<&Path>, name: &str) -> u32 {
     TAKES_MAX
 }
 
-fn count_takes(path: &Path) -> io::Result<u32> {
+fn count_takes(script: impl BufRead) -> io::Result<u32> {
     let mut takes = 1;
-    for line in BufReader::new(File::open(path)?).lines() {
+    for line in script.lines() {
         let line = line?;
         if !silent(&line) && serde_json::from_str::<Line>(&line).is_ok_and(|line| line.take) {
             takes += 1;

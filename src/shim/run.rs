@@ -271,6 +271,10 @@ impl Run<'_> {
         let mut events = Vec::new();
         self.lines.push(chunk, |line, whole| events.extend(parse(parser, line, whole, at)));
         self.emit(events);
+        self.stop_if_it_must();
+    }
+
+    fn stop_if_it_must(&mut self) {
         if let Some(reason) = self.parser.must_stop() {
             self.end(Why::MustStop(reason), self.kill_grace());
         }
@@ -279,10 +283,15 @@ impl Run<'_> {
     fn take_stderr(&mut self, chunk: &[u8]) {
         self.stderr_log.write(chunk);
         self.count(chunk.len());
-        let (now, stderr) = (Instant::now(), &mut self.stderr);
+        let (now, at) = (Instant::now(), clock::now());
+        let (stderr, parser) = (&mut self.stderr, &mut self.parser);
         let mut events = Vec::new();
-        self.stderr_lines.push(chunk, |line, _| events.extend(stderr.line(line, now)));
+        self.stderr_lines.push(chunk, |line, _| {
+            events.extend(stderr.line(line, now));
+            events.extend(parser.stderr(line, at));
+        });
         self.emit(events);
+        self.stop_if_it_must();
     }
 
     fn count(&mut self, bytes: usize) {

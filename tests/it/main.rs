@@ -3,6 +3,7 @@ mod config;
 mod console;
 mod dialects;
 mod engine;
+mod programs;
 mod prompt;
 mod replay;
 mod shim;

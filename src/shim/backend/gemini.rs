@@ -83,6 +83,14 @@ impl Gemini {
     }
 }
 
+/// "Attempt 2 failed with status 503. Retrying with backoff... {…}", "Attempt 1 failed: …. Retrying after 5517ms..."
+pub fn stderr(seen: &mut Seen, line: &str) -> Vec<AgentEvent> {
+    let Some((attempt, said)) = line.strip_prefix("Attempt ").and_then(|rest| rest.split_once(" failed")) else { return Vec::new() };
+    let status = said.strip_prefix(" with status ").and_then(|s| s.split('.').next()?.parse().ok());
+    // One retry is everyday life; a second one is news for all who would start now.
+    seen.refusal(line, status, attempt.parse::<u32>().is_ok_and(|n| n > 1))
+}
+
 fn words_of(text: String) -> Option<AgentEvent> {
     (!text.trim().is_empty()).then_some(AgentEvent::Text { text })
 }

@@ -110,6 +110,16 @@ impl Parser {
         }
     }
 
+    /// Takes one line that it wrote to standard error: what some CLIs tell nowhere else is that they are refused, and wait.
+    pub fn stderr(&mut self, line: &[u8], at: Timestamp) -> Vec<AgentEvent> {
+        self.seen.at = at;
+        match &mut self.dialect {
+            Reader::Gemini(_) => gemini::stderr(&mut self.seen, &String::from_utf8_lossy(line)),
+            Reader::Opencode(opencode) => opencode.stderr(&mut self.seen, &String::from_utf8_lossy(line)),
+            _ => Vec::new(),
+        }
+    }
+
     /// The verdict, once the agent is gone; `stderr_tail` is the end of what it wrote to standard error.
     pub fn end(&mut self, exit: AgentExit, stderr_tail: &str, at: Timestamp) -> Verdict {
         self.seen.at = at;

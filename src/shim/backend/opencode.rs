@@ -1,14 +1,18 @@
 //! opencode, `run --format json`. It has no event for its end: it is done when a step finishes with `stop` and the process exits
-//! with 0. An answer without a finish reason makes it ask again at once, for ever: that is counted, and ended.
+//! with 0. An answer without a finish reason makes it ask again at once, for ever: that is counted, and ended. Where it is refused
+//! it sleeps and says nothing, for as long as it was told: only its log (`--print-logs --log-level ERROR`) tells.
 
 use super::refusal::retry_after;
 use super::seen::{Ended, Seen, Words};
 use super::{compact, number, text};
-use crate::domain::{AgentEvent, Level, Usage};
+use crate::domain::{AgentEvent, Level, LimitKind, Usage};
 use serde_json::Value;
 
 pub const WORDS: Words =
     Words { sign_in: "run `opencode auth login`, or set the key of your provider", unknown_session: &["session not found"] };
+
+/// So many requests in a row may fail before it is ended: it would go on for ever.
+const IN_VAIN: u32 = 8;
 
 pub struct Opencode {
     max_unknown: u32,
@@ -18,11 +22,13 @@ pub struct Opencode {
     reason: String,
     /// A step is under way.
     open: bool,
+    /// Requests that failed since it last got an answer.
+    failed: u32,
 }
 
 impl Opencode {
     pub fn new(max_unknown: u32) -> Opencode {
-        Opencode { max_unknown, unknown: 0, reason: String::new(), open: false }
+        Opencode { max_unknown, unknown: 0, reason: String::new(), open: false, failed: 0 }
     }
 
     pub fn take(&mut self, seen: &mut Seen, v: &Value) -> Vec<AgentEvent> {
@@ -40,12 +46,14 @@ impl Opencode {
             }
             "text" => {
                 let words = text(part, "text");
+                self.failed = 0;
                 seen.speaks();
                 seen.answer.add(words);
                 events.push(AgentEvent::Text { text: words.to_owned() });
             }
             "reasoning" => events.push(AgentEvent::Thinking { text: text(part, "text").to_owned() }),
             "tool_use" => {
+                self.failed = 0;
                 seen.speaks();
                 seen.answer.close();
                 events.extend(tool(part));
@@ -97,13 +105,27 @@ impl Opencode {
         events
     }
 
+    /// A line of its log: `… level=ERROR … message="stream error" … error.error="AI_APICallError: …"`.
+    pub fn stderr(&mut self, seen: &mut Seen, line: &str) -> Vec<AgentEvent> {
+        let said = line.split_once("error.error=\"").map(|(_, said)| said.trim_end_matches('"'));
+        let Some(said) = said.filter(|_| line.contains("message=\"stream error\"")) else { return Vec::new() };
+        self.failed += 1;
+        seen.refusal(said.trim_start_matches("AI_APICallError: "), None, true)
+    }
+
     pub fn must_stop(&self, seen: &Seen) -> Option<String> {
-        (self.max_unknown > 0 && self.unknown >= self.max_unknown).then(|| {
-            format!(
-                "{}: ended as a runaway: {} answers in a row without a finish reason. The model's endpoint is broken or cuts its answers",
-                seen.backend, self.unknown
-            )
-        })
+        let backend = &seen.backend;
+        let refused = seen.refused.as_ref().filter(|l| self.failed > 0 && matches!(l.kind, LimitKind::Window | LimitKind::Auth));
+        if let Some(limit) = refused {
+            Some(format!("{backend}: {}; ended, since it would only have waited", limit.message))
+        } else if self.failed >= IN_VAIN {
+            Some(format!("{backend}: ended after {} requests in vain: {}", self.failed, seen.complaint))
+        } else if self.max_unknown > 0 && self.unknown >= self.max_unknown {
+            let why = "The model's endpoint is broken or cuts its answers";
+            Some(format!("{backend}: ended as a runaway: {} answers in a row without a finish reason. {why}", self.unknown))
+        } else {
+            None
+        }
     }
 
     /// What the newest step tells of an end that was not announced.
