@@ -338,7 +338,7 @@ fn claude() {
 }
 
 #[test]
-fn claude_of_last_year() {
+fn an_older_claude() {
     claude_at("claude-2.1.197");
 }
 
