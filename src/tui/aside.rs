@@ -8,6 +8,11 @@ use super::signals::Signal;
 use super::suspend;
 use crate::wire::Severity;
 use rustix::process::Signal as Number;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How far apart the two signals of one `kill` of a stopped process may be seen.
+const SECOND_SIGNAL: Duration = Duration::from_millis(100);
 
 impl Console<'_> {
     /// Ctrl-Z. A stopped process is no engine, so the engine goes to a process of its own first.
@@ -32,12 +37,28 @@ impl Console<'_> {
         suspend::stop().map_err(ConsoleError::Broken)?;
         loop {
             match self.signals.next().await {
-                Signal::Continued => return Ok(None),
+                Signal::Continued => return self.foreground().await,
                 Signal::HangUp => return Ok(Some(Ending::HungUp)),
                 Signal::Leave(number) => return Ok(Some(Ending::Told(number))),
                 Signal::Stop | Signal::Resized => {}
             }
         }
+    }
+
+    /// Waits, after it was continued, until the terminal is this group's again. Continued in the background it either was
+    /// `bg`, then it stops again as every full-screen program does, or `kill %1`, whose second signal is on its way: to
+    /// touch the terminal at once would stop it for good, with that signal never seen.
+    pub(super) async fn foreground(&mut self) -> Result<Option<Ending>, ConsoleError> {
+        while !self.terminal.is_foreground() {
+            match timeout(SECOND_SIGNAL, self.signals.next()).await {
+                Ok(Signal::HangUp) => return Ok(Some(Ending::HungUp)),
+                Ok(Signal::Leave(number)) => return Ok(Some(Ending::Told(number))),
+                Ok(_) => {}
+                Err(_) if self.terminal.is_foreground() => {}
+                Err(_) => suspend::stop().map_err(ConsoleError::Broken)?,
+            }
+        }
+        Ok(None)
     }
 
     /// The operator's editor on `text`.

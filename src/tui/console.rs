@@ -206,6 +206,9 @@ impl<'a> Console<'a> {
             },
             Signal::Continued => {
                 // Somebody stopped this process without asking; the shell has had the terminal since.
+                if let Some(ending) = self.foreground().await? {
+                    return Ok(Some(ending));
+                }
                 self.terminal.enter()?;
                 self.screen.forget();
                 self.measure().await

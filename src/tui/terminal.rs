@@ -125,6 +125,11 @@ impl Terminal {
         }
     }
 
+    /// The terminal listens to this process's group. The kernel stops a group in the background that touches the modes.
+    pub fn is_foreground(&self) -> bool {
+        self.tty.is_foreground()
+    }
+
     /// The bytes in and out. Call it inside a runtime.
     ///
     /// # Errors
@@ -183,9 +188,12 @@ impl AsRawFd for Tty {
 }
 
 impl Tty {
-    /// The terminal listens to this process's group. The kernel stops a group in the background that touches the modes.
     fn is_foreground(&self) -> bool {
-        tcgetpgrp(&self.fd).is_ok_and(|group| group == rustix::process::getpgrp())
+        match tcgetpgrp(&self.fd) {
+            Ok(group) => group.as_raw_pid() == super::suspend::own_group(),
+            // The terminal's group lies outside this container; this process's may as well.
+            Err(error) => error == Errno::OPNOTSUPP && super::suspend::own_group() == 0,
+        }
     }
 
     /// Best effort by nature: it runs on the way out, and a terminal that fails here is gone.
