@@ -42,6 +42,10 @@ id!(
     ProjectId
 );
 id!(
+    /// A memory: one remembered fact. Counted up, never used again.
+    MemoryId
+);
+id!(
     /// A task of a project.
     TaskId
 );
