@@ -17,7 +17,11 @@ fn shim(args: &[&str], env: &[(&str, &str)], prompt: &str) -> Child {
     let mut command = Command::new(SHIM);
     command.args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap()).envs(env.iter().copied());
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(prompt.as_bytes()).unwrap();
+    match child.stdin.take().unwrap().write_all(prompt.as_bytes()) {
+        // It may have found a fault in its arguments, and left, before it read.
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => {}
+        written => written.unwrap(),
+    }
     child
 }
 
