@@ -1,15 +1,15 @@
 //! Starts: who is picked, which worker and session, what the agent is told, and the claim.
 
-use super::core::{Effect, State};
 use super::launcher::Launch;
 use super::prompt::{PromptInput, assemble};
+use super::state::{Effect, State};
 use crate::config::{Backend, RenderInput, in_repository};
 use crate::domain::{
     AttemptId, BackendCapacity, ExitReport, Job, JobId, Outcome, PromptDocument, QueuedJob, Resolution, Timestamp, Worker, WorkerStatus,
     pick, resolve, rotation, sha256_hex,
 };
 use crate::store::{Claim, NewWorker, QueuedRow, StoreError, Tx};
-use crate::wire::{AttemptLimits, AttemptSpec, PROTOCOL};
+use crate::wire::{AttemptLimits, AttemptSpec, PROTOCOL, files};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -221,6 +221,8 @@ impl State {
             resume: start.resume,
             title: &job.spec.title,
             attempt_dir: &dir,
+            system_file: &dir.join(files::SYSTEM),
+            prompt_file: &dir.join(files::PROMPT),
             cwd: &cwd,
             workspace: self.workspace.root(),
             in_repository: in_repository(&cwd, self.workspace.root()),

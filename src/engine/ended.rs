@@ -1,6 +1,6 @@
 //! The end of an attempt: one transaction for attempt, worker, budget and job.
 
-use super::core::{Effect, State};
+use super::state::{Effect, State};
 use crate::domain::{ExitReport, Limit, LimitKind, Outcome, Timestamp, after, pause};
 use crate::store::{Finish, StoreError, Tx};
 use std::time::Duration;

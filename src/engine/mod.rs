@@ -1,5 +1,6 @@
 //! The engine: one loop that owns what runs, and what stands around it.
 
+mod adopt;
 mod core;
 mod desk;
 mod dispatch;
@@ -16,6 +17,7 @@ pub mod prompt;
 mod run;
 mod seat;
 mod snapshot;
+mod state;
 pub mod why;
 
 pub use self::core::{Core, Flow, Parts};

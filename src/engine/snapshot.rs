@@ -1,7 +1,7 @@
 //! The view: what every console sees, made from the state. Queries here are few and indexed.
 
-use super::core::State;
 use super::live::Live;
+use super::state::State;
 use crate::domain::{AttemptId, JobId, JobRow, Lane, Severity, Timestamp, Worker, WorkerStatus, liveness};
 use crate::store::{Store, StoreError};
 use crate::wire::{
