@@ -90,6 +90,7 @@ impl<L: Launcher> Core<L> {
             unwritten: Vec::new(),
             today: crate::store::Day::default(),
             today_at: None,
+            unread: None,
             trouble: None,
             changed: true,
             more: false,
@@ -127,7 +128,6 @@ impl<L: Launcher> Core<L> {
                     }
                 }
                 Input::LinkGone { link } => self.state.on_link_gone(link),
-                Input::Settings(settings) => self.state.set_settings(*settings),
                 Input::Stop { why } => stop = Some(why),
                 other => durable.push(other),
             }

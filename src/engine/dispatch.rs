@@ -62,7 +62,9 @@ impl State {
         for (name, b) in &mut c.backends {
             b.running = self.lives.values().filter(|l| l.backend == *name).count() as u32;
             b.pause = self.switches.pauses.get(name).map(|(p, _)| p.clone());
-            b.probing = b.pause.is_none() && self.streaks.contains_key(name);
+            let refused = self.streaks.get(name).map(|(_, at)| *at).filter(|_| b.pause.is_none());
+            b.probing = refused.is_some();
+            b.probes = self.lives.values().filter(|l| l.backend == *name && refused.is_some_and(|at| l.started_at > at)).count() as u32;
         }
         c.set_workers(&self.workers);
         c.budget.press(&c.limits.budget, self.queue.len(), now);
@@ -71,8 +73,8 @@ impl State {
     /// A queued row with its estimate.
     pub(super) fn queued_job(&self, row: QueuedRow) -> QueuedJob {
         let uses_model = self.backends.get(&row.backend).is_none_or(Backend::uses_model);
-        let output = self.expected.output(row.kind);
-        super::why::queued_job(row, self.context_tokens, output, uses_model)
+        let work = self.expected.work(row.kind);
+        super::why::queued_job(row, self.context_tokens, work, uses_model)
     }
 
     /// Claims a job and prepares its launch; false where it cannot start after all.
@@ -96,7 +98,7 @@ impl State {
             }
             Err(message) => (PromptDocument::default(), Some(message)),
         };
-        let estimate = if backend.uses_model() { document.tokens + self.expected.output(job.spec.kind) } else { 0 };
+        let estimate = if backend.uses_model() { document.tokens + self.expected.work(job.spec.kind) } else { 0 };
         if !self.capacity.affordable(queued.priority, estimate, now) {
             // The prompt turned out longer than it was taken for: it is weighed again by what it really is.
             self.queue.insert(QueuedJob { estimate, ..queued.clone() });

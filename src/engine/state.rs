@@ -75,6 +75,8 @@ pub(super) struct State {
     pub unwritten: Vec<LogLine>,
     pub today: crate::store::Day,
     pub today_at: Option<Timestamp>,
+    /// What is wrong with the settings' files, while the last good settings are in use.
+    pub unread: Option<String>,
     /// Why the database cannot be written, while it cannot.
     pub trouble: Option<String>,
     pub changed: bool,
@@ -101,7 +103,7 @@ impl State {
         for s in store.spent_since(now - window)? {
             self.capacity.budget.spend(None, s.tokens, s.at);
         }
-        self.expected = Expected::new(store.learned_output()?);
+        self.expected = Expected::new(self.settings.expected(), store.learned()?);
         self.lives.clear();
         for o in open {
             let job = store.job(o.attempt.job_id)?;
@@ -196,7 +198,7 @@ impl State {
         self.refresh(tx, now)
     }
 
-    fn enqueue(&mut self, row: QueuedRow) {
+    pub(super) fn enqueue(&mut self, row: QueuedRow) {
         let job = self.queued_job(row);
         self.queue.insert(job);
     }
@@ -213,15 +215,9 @@ impl State {
             }
             Input::ShimGone { attempt } => self.look_again(tx, attempt, out),
             Input::Probed { attempt, probe } => self.on_probe(tx, attempt, probe, now, out),
-            Input::Wake | Input::LinkGone { .. } | Input::Settings(_) | Input::Stop { .. } => Ok(()),
+            Input::Settings(read) => self.on_settings(tx, *read, now),
+            Input::Wake | Input::LinkGone { .. } | Input::Stop { .. } => Ok(()),
         }
-    }
-
-    pub(super) fn set_settings(&mut self, settings: Settings) {
-        self.settings = Arc::new(settings);
-        self.capacity.limits = self.settings.capacity();
-        self.changed = true;
-        self.wake_at = Some(Timestamp(0));
     }
 
     pub(super) fn cancel(&self, reason: &str) -> EngineFrame {

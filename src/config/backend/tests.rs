@@ -1,3 +1,5 @@
+//! Descriptions, rendered and refused.
+
 use super::load::{all, parse};
 use super::*;
 use std::path::Path;
