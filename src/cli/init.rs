@@ -43,7 +43,9 @@ pub fn run(cx: &mut Context, init: &Init) -> Result {
         cx.out.done(&format!("  note: {}: {note}", path.display()))?;
     }
     if made > 0 {
-        cx.out.done("  read and adapt: CLAUDE.md (what every agent is told), orc.toml (the settings)")?;
+        cx.out.done(
+            "  read and adapt: CLAUDE.md (for your conversations here; its rules reach every job), core-memory.md, orc.toml (the settings)",
+        )?;
         cx.out.done("  next: `orc doctor` checks the backends, `orc tui` opens the console")?;
     }
     Ok(())

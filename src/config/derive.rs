@@ -1,8 +1,9 @@
 //! What the settings mean to the domain.
 
 use super::settings::Settings;
-use crate::domain::{BudgetLimits, CapacityLimits, RetryPolicy, SessionLimits, Timestamp};
+use crate::domain::{BudgetLimits, CapacityLimits, Kind, RetryPolicy, SessionLimits, Timestamp};
 use chrono::{Local, Offset, TimeZone, Utc};
+use std::collections::BTreeMap;
 
 impl Settings {
     /// What the scheduler asks for.
@@ -30,6 +31,28 @@ impl Settings {
     /// When a session is old.
     pub fn session(&self) -> SessionLimits {
         SessionLimits { max_jobs: self.max_session_jobs, max_tokens: self.max_session_tokens }
+    }
+
+    /// What a job is expected to use beyond prompt and context, before there is history.
+    pub fn expected(&self) -> BTreeMap<Kind, u64> {
+        Kind::ALL.iter().map(|kind| (*kind, self.expected_output[*kind])).collect()
+    }
+
+    /// What `new` sets otherwise, as `key = value` in its words.
+    pub fn differences(&self, new: &Settings) -> Vec<String> {
+        let mut all: Vec<String> = super::keys::keys()
+            .iter()
+            .map(|k| (k, k.show(self), k.show(new)))
+            .filter(|(_, old, new)| old != new)
+            .map(|(k, _, new)| format!("{} = {new}", k.name))
+            .collect();
+        if self.backend != new.backend {
+            all.push("[backend]".to_owned());
+        }
+        if self.keys != new.keys {
+            all.push("[keys] (from the next start of the console on)".to_owned());
+        }
+        all
     }
 
     /// The beginning of the operator's day: midnight in `timezone`.

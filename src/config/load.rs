@@ -93,6 +93,16 @@ pub fn load(workspace: &Workspace, set: &[String]) -> Result<Settings, Problems>
     Layers { file: Some((path, text)), environment: environment.filter(|(k, _)| k.starts_with("ORC_")).collect(), set: set.to_vec() }.read()
 }
 
+impl Settings {
+    /// Reads the settings again, with the same command line.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn reread(&self, workspace: &Workspace) -> Result<Settings, Problems> {
+        load(workspace, &self.command_line)
+    }
+}
+
 impl Layers {
     /// Reads every layer, then checks what concerns several keys.
     ///
@@ -110,6 +120,7 @@ impl Layers {
             reading.assignment(assignment);
         }
         reading.relations();
+        reading.settings.command_line.clone_from(&self.set);
         if reading.problems.is_empty() { Ok(reading.settings) } else { Err(Problems(reading.problems)) }
     }
 }

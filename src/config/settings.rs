@@ -34,6 +34,8 @@ macro_rules! settings {
             pub backend: BTreeMap<String, BackendOverrides>,
             /// Who set what is not at its default.
             pub(super) origins: BTreeMap<String, Origin>,
+            /// What the command line set, for reading the file again and for a process that takes over.
+            pub(super) command_line: Vec<String>,
         }
 
         /// The table of plain and per-kind keys, in the order of `config/orc.toml`.
@@ -69,6 +71,7 @@ macro_rules! settings {
                     keys: BTreeMap::new(),
                     backend: BTreeMap::new(),
                     origins: BTreeMap::new(),
+                    command_line: Vec::new(),
                 }
             }
         }
@@ -149,7 +152,8 @@ settings! {
         Kind::Review => "15m",
         _ => "60m",
     }, Shape::Time { min: 1, max: 7 * DAY };
-    /// Expected output of a job, by its kind, until there is history to learn it from. Part of the reservation.
+    /// Tokens that a job is expected to use beyond its prompt and context, by its kind, until there is history to learn it
+    /// from. Part of the reservation.
     expected_output: u64 = |kind| match kind {
         Kind::Code => "6000",
         Kind::Writing | Kind::Research => "4000",
@@ -244,6 +248,11 @@ impl Settings {
     /// Who set a key (`max_running`, `timeout.code`, `backend.claude.concurrent`).
     pub fn origin(&self, key: &str) -> &Origin {
         self.origins.get(key).unwrap_or(&Origin::Default)
+    }
+
+    /// The `--set key=value` that these settings were read with.
+    pub fn command_line(&self) -> &[String] {
+        &self.command_line
     }
 
     /// What is not at its default: the key, and who set it.

@@ -54,6 +54,8 @@ pub struct BackendCapacity {
     pub pause: Option<BackendPause>,
     /// The pause is over, and one attempt shall find out whether the limit is too.
     pub probing: bool,
+    /// Running attempts that began since the last refusal: only they can find out.
+    pub probes: u32,
 }
 
 /// Why a backend takes nothing.
@@ -75,7 +77,7 @@ impl BackendCapacity {
         if let Some(pause) = &self.pause {
             return Some(BackendHold::Paused(pause));
         }
-        if self.probing && self.running > 0 {
+        if self.probing && self.probes > 0 {
             return Some(BackendHold::Probing);
         }
         if self.max_running > 0 && self.running >= self.max_running {
@@ -195,6 +197,7 @@ impl Capacity {
         self.running += 1;
         if let Some(b) = self.backends.get_mut(&job.backend) {
             b.running += 1;
+            b.probes += 1;
             b.starts.retain(|t| now.since(*t) < MINUTE);
             b.starts.push(now);
         }

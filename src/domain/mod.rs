@@ -6,6 +6,7 @@ mod budget;
 #[cfg(test)]
 mod cases;
 mod command;
+mod dialect;
 mod dispatch;
 mod estimate;
 mod ids;
@@ -31,6 +32,7 @@ pub use budget::{Budget, BudgetLimits};
 #[cfg(test)]
 pub(crate) use cases::cases;
 pub use command::{Applied, Command, Seen};
+pub use dialect::Dialect;
 pub use dispatch::{BackendCapacity, Capacity, CapacityLimits, Named, pick};
 pub use estimate::{Expected, reservation};
 pub use ids::{AttemptId, JobId, MemoryId, ProjectId, TaskId, WorkerId};

@@ -99,13 +99,26 @@ impl Open {
 
     fn command(&mut self, command: &Command) -> Result<Answer, DeskError> {
         let now = clock::now();
-        let applied = self.store()?.write(|tx| apply(tx, command, "operator", now))?;
+        let mut asked = command.clone();
+        // A console asks for no number of attempts: the setting decides.
+        if let Command::AddJob { spec } = &mut asked {
+            spec.max_attempts = self.settings().max_attempts;
+        }
+        let applied = self.store()?.write(|tx| apply(tx, &asked, "operator", now))?;
         (self.wake)();
         Ok(Answer::Applied { command: command.clone(), applied })
     }
 
+    /// The settings as they stand in the file now; the last good ones while it has a mistake.
+    fn settings(&mut self) -> Arc<Settings> {
+        if let Ok(settings) = self.settings.reread(&self.workspace) {
+            self.settings = Arc::new(settings);
+        }
+        self.settings.clone()
+    }
+
     fn job(&mut self, id: JobId) -> Result<JobDetail, DeskError> {
-        let settings = self.settings.clone();
+        let settings = self.settings();
         let workspace = self.workspace.clone();
         let store = self.store()?;
         let job = store.job(id)?.ok_or(StoreError::NoJob(id))?;

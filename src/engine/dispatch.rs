@@ -1,15 +1,15 @@
 //! Starts: who is picked, which worker and session, what the agent is told, and the claim.
 
-use super::core::{Effect, State};
 use super::launcher::Launch;
 use super::prompt::{PromptInput, assemble};
+use super::state::{Effect, State};
 use crate::config::{Backend, RenderInput, in_repository};
 use crate::domain::{
     AttemptId, BackendCapacity, ExitReport, Job, JobId, Outcome, PromptDocument, QueuedJob, Resolution, Timestamp, Worker, WorkerStatus,
     pick, resolve, rotation, sha256_hex,
 };
 use crate::store::{Claim, NewWorker, QueuedRow, StoreError, Tx};
-use crate::wire::{AttemptLimits, AttemptSpec, PROTOCOL};
+use crate::wire::{AttemptLimits, AttemptSpec, PROTOCOL, files};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -62,7 +62,9 @@ impl State {
         for (name, b) in &mut c.backends {
             b.running = self.lives.values().filter(|l| l.backend == *name).count() as u32;
             b.pause = self.switches.pauses.get(name).map(|(p, _)| p.clone());
-            b.probing = b.pause.is_none() && self.streaks.contains_key(name);
+            let refused = self.streaks.get(name).map(|(_, at)| *at).filter(|_| b.pause.is_none());
+            b.probing = refused.is_some();
+            b.probes = self.lives.values().filter(|l| l.backend == *name && refused.is_some_and(|at| l.started_at > at)).count() as u32;
         }
         c.set_workers(&self.workers);
         c.budget.press(&c.limits.budget, self.queue.len(), now);
@@ -71,8 +73,8 @@ impl State {
     /// A queued row with its estimate.
     pub(super) fn queued_job(&self, row: QueuedRow) -> QueuedJob {
         let uses_model = self.backends.get(&row.backend).is_none_or(Backend::uses_model);
-        let output = self.expected.output(row.kind);
-        super::why::queued_job(row, self.context_tokens, output, uses_model)
+        let work = self.expected.work(row.kind);
+        super::why::queued_job(row, self.context_tokens, work, uses_model)
     }
 
     /// Claims a job and prepares its launch; false where it cannot start after all.
@@ -96,7 +98,7 @@ impl State {
             }
             Err(message) => (PromptDocument::default(), Some(message)),
         };
-        let estimate = if backend.uses_model() { document.tokens + self.expected.output(job.spec.kind) } else { 0 };
+        let estimate = if backend.uses_model() { document.tokens + self.expected.work(job.spec.kind) } else { 0 };
         if !self.capacity.affordable(queued.priority, estimate, now) {
             // The prompt turned out longer than it was taken for: it is weighed again by what it really is.
             self.queue.insert(QueuedJob { estimate, ..queued.clone() });
@@ -221,6 +223,8 @@ impl State {
             resume: start.resume,
             title: &job.spec.title,
             attempt_dir: &dir,
+            system_file: &dir.join(files::SYSTEM),
+            prompt_file: &dir.join(files::PROMPT),
             cwd: &cwd,
             workspace: self.workspace.root(),
             in_repository: in_repository(&cwd, self.workspace.root()),

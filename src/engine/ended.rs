@@ -1,7 +1,7 @@
 //! The end of an attempt: one transaction for attempt, worker, budget and job.
 
-use super::core::{Effect, State};
-use crate::domain::{ExitReport, Limit, LimitKind, Outcome, Timestamp, after, pause};
+use super::state::{Effect, State};
+use crate::domain::{ExitReport, Limit, LimitKind, Outcome, Timestamp, after, pause, reservation};
 use crate::store::{Finish, StoreError, Tx};
 use std::time::Duration;
 
@@ -35,8 +35,9 @@ impl State {
         if tx.finish(&finish, now)? {
             self.capacity.budget.spend(Some(attempt), budgeted.saturating_sub(live.spent), now);
             if report.outcome == Outcome::Ok && report.usage_known && uses_model {
-                let (value, samples) = self.expected.learn(live.kind, report.usage.output);
-                tx.learn_output(live.kind, value, samples)?;
+                let prompt = reservation(job.spec.prompt.len() as u64, self.context_tokens, 0, true);
+                let (value, samples) = self.expected.learn(live.kind, budgeted.saturating_sub(prompt));
+                tx.learn(live.kind, value, samples)?;
             }
         }
         self.capacity.budget.release(attempt);

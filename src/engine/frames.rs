@@ -1,11 +1,11 @@
 //! What shims say, taken into the store: hello, events, exit. Each frame takes effect once, whatever is sent again.
 
-use super::core::{Effect, State};
 use super::input::Link;
 use super::live::one_line;
+use super::state::{Effect, LinkState, State};
 use crate::domain::{AgentEvent, AttemptId, ExitReport, Timestamp, sha256_hex};
 use crate::store::{StoreError, Tx};
-use crate::wire::{EngineFrame, Hello, PROTOCOL, ShimFrame, SpooledEvent};
+use crate::wire::{EngineFrame, Heartbeat, Hello, PROTOCOL, ShimFrame, SpooledEvent};
 
 impl State {
     pub(super) fn on_frame(
@@ -73,6 +73,23 @@ impl State {
             out.push(Effect::Send(link, self.cancel("killed by the operator")));
         }
         Ok(())
+    }
+
+    pub(super) fn on_heartbeat(&mut self, link: Link, beat: Heartbeat) {
+        let Some(live) = self.attempt_of(link).and_then(|a| self.lives.get_mut(&a)) else { return };
+        live.hang = beat.hang;
+        live.heartbeat = Some(beat);
+        self.changed = true;
+    }
+
+    pub(super) fn on_link_gone(&mut self, link: Link) {
+        if let Some(LinkState { attempt: Some(attempt), .. }) = self.links.remove(&link)
+            && let Some(live) = self.lives.get_mut(&attempt)
+            && live.link == Some(link)
+        {
+            live.link = None;
+            self.changed = true;
+        }
     }
 
     /// One event of a spool, from the wire or from the disk.

@@ -149,6 +149,8 @@ impl Engine {
             let gateway = Gateway::new(inputs.clone(), outbox, publish.subscribe());
             tokio::spawn(gateway.accept(listener));
             let shim = crate::os::program("orc-shim");
+            let _watched = super::reload::watch(&workspace, settings.clone(), inputs.clone())
+                .inspect_err(|e| tracing::warn!("settings are read at the next start only: {e}"));
             let launcher = OsLauncher::new(shim.clone(), workspace.spool_dir(), store.workspace_id()?, inputs);
             let parts = Parts {
                 store,

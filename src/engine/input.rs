@@ -1,8 +1,9 @@
 //! Everything that can happen to the engine: one closed set.
 
-use crate::config::Settings;
+use crate::config::{Backend, Settings};
 use crate::domain::{AttemptId, ExitReport, ProcessIdentity};
 use crate::wire::ShimFrame;
+use std::collections::BTreeMap;
 
 /// A connection of the gateway; never reused in an engine's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,10 +24,17 @@ pub enum Input {
     ShimGone { attempt: AttemptId },
     /// What a look at an attempt's directory and processes has shown.
     Probed { attempt: AttemptId, probe: Probe },
-    /// New settings were read.
-    Settings(Box<Settings>),
+    /// Settings and backends were read again, or this is wrong with them.
+    Settings(Box<Result<Reread, String>>),
     /// End the engine; running jobs go on.
     Stop { why: String },
+}
+
+/// What a look at the settings' files has given.
+#[derive(Clone, Debug)]
+pub struct Reread {
+    pub settings: Settings,
+    pub backends: BTreeMap<String, Backend>,
 }
 
 /// What stands behind an open attempt.

@@ -1,5 +1,6 @@
 //! The engine: one loop that owns what runs, and what stands around it.
 
+mod adopt;
 mod core;
 mod desk;
 mod dispatch;
@@ -13,9 +14,11 @@ mod input;
 mod launcher;
 mod live;
 pub mod prompt;
+mod reload;
 mod run;
 mod seat;
 mod snapshot;
+mod state;
 pub mod why;
 
 pub use self::core::{Core, Flow, Parts};
@@ -23,7 +26,7 @@ pub use desk::{Desk, prompt_parts};
 pub use gateway::{Gateway, bind};
 pub use headless::run_headless;
 pub use host::{Host, HostError, Over};
-pub use input::{Input, Link, Probe};
+pub use input::{Input, Link, Probe, Reread};
 pub use launcher::{Launch, Launcher, OsLauncher};
 pub use run::{Clock, run};
 pub use seat::{Seat, SeatOptions};

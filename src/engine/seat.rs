@@ -32,6 +32,7 @@ pub struct SeatOptions {
 /// A console's seat.
 pub struct Seat {
     workspace: Workspace,
+    settings: Arc<Settings>,
     options: SeatOptions,
     /// The engine, where this process hosts it.
     host: Arc<Mutex<Option<Host>>>,
@@ -52,9 +53,9 @@ impl Seat {
         let desk = Desk::start(workspace.clone(), settings.clone(), answer, Arc::new(move || super::wake(&socket)))?;
         let host = Arc::new(Mutex::new(None));
         let only_attach = options.only_attach;
-        let thread = Follow { workspace: workspace.clone(), settings, only_attach, host: host.clone(), publish };
+        let thread = Follow { workspace: workspace.clone(), settings: settings.clone(), only_attach, host: host.clone(), publish };
         std::thread::Builder::new().name("seat".into()).spawn(move || thread.run())?;
-        Ok(Seat { workspace, options, host, desk, snapshots, answers: Some(answers) })
+        Ok(Seat { workspace, settings, options, host, desk, snapshots, answers: Some(answers) })
     }
 
     /// True while the engine runs in this process.
@@ -96,6 +97,7 @@ impl Seat {
         let mut child = std::process::Command::new(&self.options.program)
             .arg("--workspace")
             .arg(self.workspace.root())
+            .args(self.settings.command_line().iter().flat_map(|set| ["--set", set]))
             .args(["engine", "--detached"])
             .stdin(Stdio::null())
             .stdout(log)

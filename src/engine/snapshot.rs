@@ -1,7 +1,7 @@
 //! The view: what every console sees, made from the state. Queries here are few and indexed.
 
-use super::core::State;
 use super::live::Live;
+use super::state::State;
 use crate::domain::{AttemptId, JobId, JobRow, Lane, Severity, Timestamp, Worker, WorkerStatus, liveness};
 use crate::store::{Store, StoreError};
 use crate::wire::{
@@ -127,6 +127,11 @@ impl State {
         let mut say = |severity, says: String, remedy: &str, job| all.push(Attention { severity, says, remedy: remedy.to_owned(), job });
         if let Some(trouble) = &self.trouble {
             say(Severity::Fail, trouble.clone(), "nothing new starts until it can be written", None);
+        }
+        if let Some(unread) = &self.unread {
+            let (first, more) = unread.split_once('\n').map_or((unread.as_str(), 0), |(first, rest)| (first, rest.lines().count()));
+            let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+            say(Severity::Warn, format!("{first}{more}"), "mend it and save: the last good settings are in use", None);
         }
         if let Some(held) = &self.capacity.host {
             say(Severity::Fail, format!("no new starts: {held}"), "free some", None);

@@ -23,12 +23,12 @@ pub fn explain(store: &Store, settings: &Settings, workspace: &Workspace, job: &
     if !crate::os::lock::held(&workspace.lock_file()) {
         capacity.closed = Some(("no engine runs".into(), "`orc tui` or `orc engine`".into()));
     }
-    let expected = Expected::new(store.learned_output()?);
+    let expected = Expected::new(settings.expected(), store.learned()?);
     let uses_model = |backend: &str| backends.get(backend).is_none_or(Backend::uses_model);
     let mut queue = Queue::default();
     for row in store.queued()? {
-        let (output, model) = (expected.output(row.kind), uses_model(&row.backend));
-        queue.insert(queued_job(row, CONTEXT, output, model));
+        let (work, model) = (expected.work(row.kind), uses_model(&row.backend));
+        queue.insert(queued_job(row, CONTEXT, work, model));
     }
     let spec = &job.spec;
     // A waiting job is looked at as if it were queued now: the gates behind its dependencies show too.
@@ -44,16 +44,16 @@ pub fn explain(store: &Store, settings: &Settings, workspace: &Workspace, job: &
         worker: spec.worker.clone(),
         last_worker: None,
         project_id: spec.project_id,
-        estimate: reservation(spec.prompt.len() as u64, CONTEXT, expected.output(spec.kind), uses_model(&spec.backend)),
+        estimate: reservation(spec.prompt.len() as u64, CONTEXT, expected.work(spec.kind), uses_model(&spec.backend)),
     };
     let entry = queue.get(job.id).cloned().unwrap_or(alike);
     Ok(domain::why(job, &store.dependencies(job.id)?, &entry, &queue, &capacity, now))
 }
 
 /// A queued row with what it is expected to cost.
-pub(super) fn queued_job(row: QueuedRow, context_tokens: u64, output: u64, uses_model: bool) -> QueuedJob {
+pub(super) fn queued_job(row: QueuedRow, context_tokens: u64, work: u64, uses_model: bool) -> QueuedJob {
     QueuedJob {
-        estimate: reservation(row.prompt_bytes, context_tokens, output, uses_model),
+        estimate: reservation(row.prompt_bytes, context_tokens, work, uses_model),
         id: row.id,
         priority: row.priority,
         queued_at: row.queued_at,

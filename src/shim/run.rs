@@ -234,7 +234,16 @@ impl Run<'_> {
         self.judge(now);
         if self.clocks.beat_due(now) {
             self.beat();
+            if self.forsaken() {
+                say("the attempt's folder is gone: nobody waits for this any more");
+                self.end(Why::Superseded, self.kill_grace());
+            }
         }
+    }
+
+    /// True when the workspace has been deleted behind the attempt.
+    fn forsaken(&self) -> bool {
+        !self.prepared.dir.exists()
     }
 
     fn obey(&mut self, order: Order) {
@@ -377,7 +386,8 @@ impl Run<'_> {
         self.emit(events);
         // A ceiling that is passed by what was left in the pipes ends nothing any more.
         let why = ending.map(|ending| ending.why);
-        if why == Some(Why::Superseded) {
+        // No report into a workspace that is gone either: its folders would be made anew.
+        if why == Some(Why::Superseded) || self.forsaken() {
             return None;
         }
         let tail = self.stderr.tail();

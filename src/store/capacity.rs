@@ -33,11 +33,11 @@ impl Store {
         row::one(self, "SELECT coalesce(sum(tokens), 0) AS n FROM spending WHERE attempt_id = ?1", [attempt.0], |r| row::count(r, "n"))
     }
 
-    /// Expected output tokens per kind, as learned from finished attempts, with the number of samples.
+    /// Tokens beyond prompt and context per kind, as learned from finished attempts, with the number of samples.
     ///
     /// # Errors
     /// The database.
-    pub fn learned_output(&self) -> Result<BTreeMap<Kind, (f64, u32)>, StoreError> {
+    pub fn learned(&self) -> Result<BTreeMap<Kind, (f64, u32)>, StoreError> {
         let rows = row::all(self, "SELECT kind, output, samples FROM learned", [], |r| {
             Ok((row::word::<Kind>(r, "kind")?, (r.get(1)?, r.get(2)?)))
         })?;
@@ -50,11 +50,11 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// The database.
-    pub fn learn_output(&self, kind: Kind, output: f64, samples: u32) -> Result<(), StoreError> {
+    pub fn learn(&self, kind: Kind, work: f64, samples: u32) -> Result<(), StoreError> {
         self.run(
             "INSERT INTO learned (kind, output, samples) VALUES (?1, ?2, ?3)
              ON CONFLICT (kind) DO UPDATE SET output = excluded.output, samples = excluded.samples",
-            params![kind.as_str(), output, samples],
+            params![kind.as_str(), work, samples],
         )?;
         Ok(())
     }

@@ -17,8 +17,8 @@ pub enum StoreError {
     Older { path: PathBuf, found: i64, known: i64 },
     #[error("{} is not a database of orc: choose another workspace with --workspace", path.display())]
     Foreign { path: PathBuf },
-    #[error("cannot back up {} to {} before the migration: {source}. Make room or fix the permissions; nothing was changed", path.display(), backup.display())]
-    Backup { path: PathBuf, backup: PathBuf, source: rusqlite::Error },
+    #[error("cannot back up {} to {} before the migration: {message}. Make room or fix the permissions; nothing was changed", path.display(), backup.display())]
+    Backup { path: PathBuf, backup: PathBuf, message: String },
     #[error("cannot migrate {}: {message}. Nothing was changed; the backup is beside the file", path.display())]
     Migrate { path: PathBuf, message: String },
     #[error("the disk is full: {} cannot grow. Nothing was saved; make room and try again", path.display())]

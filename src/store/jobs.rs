@@ -35,7 +35,8 @@ impl Tx<'_> {
     /// Adds a job. It is waiting, if it depends on jobs that are not done or on a date, else queued.
     ///
     /// # Errors
-    /// A reference to a job, project or task that is not there; a field out of range; the database.
+    /// A reference to a job, project, task or worker that is not there; a worker of another backend; a field out of range; the
+    /// database.
     pub fn add_job(&self, spec: &JobSpec, actor: &str, now: Timestamp) -> Result<Added, StoreError> {
         self.attempt(|| {
             if let Some(key) = &spec.dedup_key
@@ -105,6 +106,17 @@ impl Tx<'_> {
         for on in &spec.depends_on {
             if row::optional(self, "SELECT 1 FROM jobs WHERE id = ?1", [on.0], |_| Ok(()))?.is_none() {
                 return Err(StoreError::NoJob(*on));
+            }
+        }
+        if let Some(name) = &spec.worker {
+            let Some(worker) = self.worker_named(name)? else {
+                return Err(StoreError::Unknown { what: "worker", name: name.clone() });
+            };
+            if worker.backend != spec.backend {
+                return Err(StoreError::Invalid(format!(
+                    "worker {name} runs {}, the job is for {}: change its type, or choose another worker (`orc worker ls`)",
+                    worker.backend, spec.backend
+                )));
             }
         }
         let missing = |what, id: i64| StoreError::Unknown { what, name: id.to_string() };

@@ -6,11 +6,11 @@ mod query;
 mod snapshot;
 mod spec;
 
-pub use crate::domain::{BackendPause, JobFilter, JobRow, LogFilter, LogLine, Page, Severity, StateCounts};
+pub use crate::domain::{BackendPause, Dialect, JobFilter, JobRow, LogFilter, LogLine, Page, Severity, StateCounts};
 pub use control::{ControlFrame, ControlReply};
 pub use frame::{EngineFrame, Heartbeat, Hello, MAX_FRAME, PROTOCOL, ShimFrame, SpooledEvent};
 pub use query::{Answer, From, JobDetail, Query, WorkerDetail};
 pub use snapshot::{
     Attention, BackendRow, BudgetView, EngineMode, EngineView, HostView, LaneView, LiveAttempt, Slots, Snapshot, Today, WorkerRow,
 };
-pub use spec::{AttemptLimits, AttemptSpec, Dialect, attempt_mark, files};
+pub use spec::{AttemptLimits, AttemptSpec, attempt_mark, files};

@@ -46,6 +46,7 @@ pub enum EngineMode {
     Disconnected,
 }
 
+/// The engine itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EngineView {
     pub mode: EngineMode,
@@ -57,6 +58,7 @@ pub struct EngineView {
     pub backpressure: Option<String>,
 }
 
+/// Figures since the operator's midnight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Today {
     /// Jobs that were made today.
@@ -67,6 +69,7 @@ pub struct Today {
     pub cost_usd: f64,
 }
 
+/// How many jobs run, and how many may.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slots {
     pub max_running: u32,
@@ -75,6 +78,7 @@ pub struct Slots {
     pub running: u32,
 }
 
+/// One lane and what comes next in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LaneView {
     pub lane: Lane,
@@ -129,6 +133,7 @@ pub struct LiveAttempt {
     pub kill_requested: bool,
 }
 
+/// The rolling token window, in tokens.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BudgetView {
     /// Tokens per window.
@@ -145,6 +150,7 @@ pub struct BudgetView {
     pub history: Vec<u64>,
 }
 
+/// A backend: what runs on it, and why it takes nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BackendRow {
     pub name: String,
@@ -154,6 +160,7 @@ pub struct BackendRow {
     pub pause: Option<BackendPause>,
 }
 
+/// What the host has left, in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HostView {
     pub memory_available: u64,

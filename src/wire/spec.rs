@@ -1,24 +1,10 @@
 //! What the engine hands to a shim: `spec.json` in the attempt's spool directory. It holds no secret: the token comes through
 //! the shim's standard input, the backends' keys through the inherited environment.
 
-use crate::domain::{AttemptId, JobId, Usage};
+use crate::domain::{AttemptId, Dialect, JobId, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-/// How a backend's stream is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Dialect {
-    Claude,
-    Codex,
-    Gemini,
-    Opencode,
-    /// Plain text on stdout; the exit code decides. (`shell`)
-    Text,
-    /// Our own events as JSON lines. (`http`, `replay`)
-    Native,
-}
 
 /// Everything that a shim needs to run one attempt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -164,6 +164,8 @@ impl Bench {
             resume: ask.resume.is_some(),
             title: "a test's job",
             attempt_dir: &attempt_dir,
+            system_file: &attempt_dir.join("system.md"),
+            prompt_file: &attempt_dir.join("prompt.md"),
             cwd: &cwd,
             workspace: &workspace,
             in_repository: orc::config::in_repository(&cwd, &workspace),

@@ -9,5 +9,7 @@ mod prompt;
 mod replay;
 mod shim;
 mod simulation;
+mod store;
 mod terminal;
+mod tidy;
 mod workspace;

@@ -85,7 +85,7 @@ pub fn run(cx: &mut Context, add: Add) -> Result {
         None if cx.sets("max_attempts") => Some(cx.settings()?.max_attempts),
         None => None,
     };
-    let spec = spec(add, max_attempts)?;
+    let mut spec = spec(add, max_attempts)?;
     names::backend(cx, &spec.backend)?;
     for skill in &spec.skills {
         names::skill(cx, skill)?;
@@ -96,7 +96,8 @@ pub fn run(cx: &mut Context, add: Add) -> Result {
     let mut store = cx.writer()?;
     let (actor, now) = (cx.actor(&store), cx.now());
     if let Some(worker) = &spec.worker {
-        names::worker(&store, worker)?;
+        // By its number too; the job names it.
+        spec.worker = Some(names::worker(&store, worker)?.name);
     }
     let added = store.write(|tx| tx.add_job(&spec, &actor, now))?;
     cx.wake_or_tidy(&store)?;

@@ -128,9 +128,9 @@ fn a_backend_s_own_limits() {
     c.backends.get_mut("claude").unwrap().running = 0;
     assert_eq!(fill(&mut q, &mut c, NOW + MINUTE), [4, 5]);
     c.backends.get_mut("claude").unwrap().max_running = 0;
-    c.backends.get_mut("claude").unwrap().probing = true;
-    c.backends.get_mut("claude").unwrap().running = 0;
-    assert_eq!(fill(&mut q, &mut c, NOW + MINUTE * 3), [6], "one tries first");
+    let b = c.backends.get_mut("claude").unwrap();
+    (b.probing, b.running, b.probes) = (true, 2, 0);
+    assert_eq!(fill(&mut q, &mut c, NOW + MINUTE * 3), [6], "one tries first, whatever runs since before the pause");
 }
 
 #[test]
@@ -171,7 +171,15 @@ fn any_capacity() -> impl Strategy<Value = Capacity> {
             c.budget.spend(None, spent, NOW);
             c.budget.press(&c.limits.budget, if pressed { 9 } else { 0 }, NOW);
             for (b, (running, max, per_minute, probing)) in c.backends.values_mut().zip(backends) {
-                *b = BackendCapacity { running, max_running: max, per_minute, probing, starts: vec![NOW; running as usize], pause: None };
+                *b = BackendCapacity {
+                    running,
+                    max_running: max,
+                    per_minute,
+                    probing,
+                    probes: running / 2,
+                    starts: vec![NOW; running as usize],
+                    pause: None,
+                };
             }
             c
         })

@@ -20,6 +20,7 @@ pub const WORDS: Words = Words {
 /// Messages of subagents come between one another's blocks; so many are told apart.
 const MESSAGES: usize = 64;
 
+/// What is known of a stream of Claude Code.
 #[derive(Default)]
 pub struct Claude {
     /// The newest messages by id, with the usage that was counted for each.

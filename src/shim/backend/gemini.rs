@@ -15,6 +15,7 @@ pub const WORDS: Words = Words {
 /// A paragraph that is longer than this is shown before it ends.
 const PARAGRAPH: usize = 2000;
 
+/// What is known of a stream of Gemini CLI.
 #[derive(Default)]
 pub struct Gemini {
     /// Words that have not been shown yet.

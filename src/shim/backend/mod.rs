@@ -67,6 +67,7 @@ enum Reader {
 }
 
 impl Parser {
+    /// For the dialect that the attempt's description names.
     pub fn new(spec: &AttemptSpec) -> Parser {
         let dialect = match spec.dialect {
             Dialect::Claude => Reader::Claude(claude::Claude::default()),

@@ -14,6 +14,7 @@ pub const WORDS: Words =
 /// So many requests in a row may fail before it is ended: it would go on for ever.
 const IN_VAIN: u32 = 8;
 
+/// What is known of a stream of opencode.
 pub struct Opencode {
     max_unknown: u32,
     /// Steps in a row that ended without a reason.

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 /// The beginning and the end of a long output are kept, each so long; `stdout.log` has it all.
 const KEEP: usize = 128 << 10;
 
+/// What is known of plain output.
 #[derive(Default)]
 pub struct Text {
     head: Vec<u8>,

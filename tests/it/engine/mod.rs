@@ -3,6 +3,7 @@
 
 mod chaos;
 mod life;
+mod settings;
 
 use orc::config::Workspace;
 use orc::domain::{Applied, Attempt, AttemptId, Command, Job, JobId, JobSpec, JobState, Timestamp};

@@ -1,0 +1,275 @@
+//! What the engine knows, and how it learns what has changed. The state's methods stand by what they do: `frames` what shims
+//! say, `adopt` what stands behind open attempts, `ended` the end of attempts, `dispatch` starts, `snapshot` the view.
+
+use super::input::{Input, Link};
+use super::launcher::Launch;
+use super::live::Lives;
+use crate::config::{Backend, Settings, Workspace};
+use crate::domain::{AttemptId, Capacity, ExitReport, Expected, JobId, LogLine, Outcome, Queue, Timestamp, Worker};
+use crate::memory::Episodes;
+use crate::store::{EngineState, OpenAttempt, QueuedRow, Store, StoreError, Tx};
+use crate::wire::EngineFrame;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// What is to be done once the transaction is on the disk.
+pub(super) enum Effect {
+    Send(Link, EngineFrame),
+    Close(Link),
+    Launch(Box<Launch>),
+    Probe(Box<OpenAttempt>),
+}
+
+impl Effect {
+    pub(super) fn bye(link: Link, reason: &str) -> Effect {
+        Effect::Send(link, EngineFrame::Bye { reason: reason.to_owned() })
+    }
+}
+
+/// A shim's connection.
+pub(super) struct LinkState {
+    pub outbox: mpsc::Sender<EngineFrame>,
+    pub attempt: Option<AttemptId>,
+}
+
+/// All that the engine knows, apart from the database.
+pub(super) struct State {
+    pub workspace: Workspace,
+    pub settings: Arc<Settings>,
+    pub backends: BTreeMap<String, Backend>,
+    pub workspace_id: String,
+    pub host_name: String,
+    pub epoch: u64,
+    pub began: Timestamp,
+    pub demo: bool,
+    pub watch_host: bool,
+    /// The newest event that is known.
+    pub last_event: i64,
+    pub switches: EngineState,
+    pub queue: Queue,
+    pub waiting: [u32; 3],
+    pub workers: Vec<Worker>,
+    pub lives: Lives,
+    pub links: HashMap<Link, LinkState>,
+    pub capacity: Capacity,
+    pub expected: Expected,
+    /// Attempts that were open when this engine began and are not yet known to live or to be over: no dispatch before.
+    pub adopting: BTreeSet<AttemptId>,
+    /// Attempts with events taken in this batch.
+    pub acked: BTreeSet<AttemptId>,
+    pub next_date: Option<Timestamp>,
+    /// Refusals in a row and the time of the last, by backend, until an attempt that began after it gets an answer.
+    pub streaks: BTreeMap<String, (u32, Timestamp)>,
+    /// Tokens of the system text, as last assembled.
+    pub context_tokens: u64,
+    /// Our own small program.
+    pub shim: PathBuf,
+    pub host_checked: Option<Timestamp>,
+    pub log: VecDeque<LogLine>,
+    /// The raw log of each day; `None` where its folder cannot be used, which the log file says.
+    pub episodes: Option<Episodes>,
+    /// Events that are committed and not yet in the raw log.
+    pub unwritten: Vec<LogLine>,
+    pub today: crate::store::Day,
+    pub today_at: Option<Timestamp>,
+    /// What is wrong with the settings' files, while the last good settings are in use.
+    pub unread: Option<String>,
+    /// Why the database cannot be written, while it cannot.
+    pub trouble: Option<String>,
+    pub changed: bool,
+    /// The last dispatch stopped at its limit for one step: more may start.
+    pub more: bool,
+    /// When time alone changes something; looked at before every step.
+    pub wake_at: Option<Timestamp>,
+    pub published: Option<Timestamp>,
+    pub rng: fastrand::Rng,
+}
+
+/// How often memory and disk are looked at.
+const HOST_EVERY: Duration = Duration::from_secs(2);
+/// How many log lines a snapshot carries.
+const LOG_LINES: usize = 200;
+
+impl State {
+    pub(super) fn load(&mut self, store: &Store, open: &[OpenAttempt], now: Timestamp) -> Result<(), StoreError> {
+        let window = self.settings.capacity().budget.window.max(Duration::from_secs(30 * 60));
+        self.capacity = Capacity { limits: self.settings.capacity(), ..Capacity::default() };
+        for (name, backend) in &self.backends {
+            self.capacity.backends.insert(name.clone(), super::dispatch::backend_capacity(backend));
+        }
+        for s in store.spent_since(now - window)? {
+            self.capacity.budget.spend(None, s.tokens, s.at);
+        }
+        self.expected = Expected::new(self.settings.expected(), store.learned()?);
+        self.lives.clear();
+        for o in open {
+            let job = store.job(o.attempt.job_id)?;
+            let spent = store.spent_by(o.attempt.id)?;
+            self.capacity.budget.reserve(o.attempt.id, o.attempt.estimate.saturating_sub(spent));
+            self.enter(o, job.map(|j| (j.spec.kind, j.spec.priority)), spent);
+        }
+        self.adopting = open.iter().map(|o| o.attempt.id).collect();
+        for live in self.lives.values_mut() {
+            live.probing = true;
+        }
+        self.queue = Queue::default();
+        self.last_event = store.last_event()?;
+        for row in store.queued()? {
+            self.enqueue(row);
+        }
+        self.refresh(store, now)?;
+        self.open_episodes(store)?;
+        self.log = store.log_after((self.last_event - LOG_LINES as i64).max(0), LOG_LINES)?.into();
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Opens the raw log; what it lacks is still to be written.
+    fn open_episodes(&mut self, store: &Store) -> Result<(), StoreError> {
+        self.unwritten.clear();
+        self.episodes = match Episodes::open(&self.workspace.episodic_dir()) {
+            Ok(episodes) => {
+                self.unwritten = store.log_after(episodes.last(), usize::MAX >> 1)?;
+                Some(episodes)
+            }
+            Err(e) => {
+                tracing::warn!("no raw log in {}: {e}", self.workspace.episodic_dir().display());
+                None
+            }
+        };
+        Ok(())
+    }
+
+    /// Appends committed events to the raw log. It is a copy: what fails now is written at the next start.
+    pub(super) fn write_episodes(&mut self) {
+        let lines = std::mem::take(&mut self.unwritten);
+        let Some(episodes) = &mut self.episodes else { return };
+        let settings = &self.settings;
+        if let Err(e) = episodes.append(&lines, |l| settings.day(l.at)) {
+            tracing::warn!("the raw log cannot be written: {e}");
+        }
+    }
+
+    /// What may have been changed by anybody and is small: read whole.
+    fn refresh(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        self.switches = store.engine_state()?;
+        self.workers = store.workers()?;
+        self.waiting = store.waiting_by_lane()?;
+        self.next_date = store.next_date()?;
+        self.fill_capacity(now);
+        Ok(())
+    }
+
+    /// Learns what changed since the last look, whoever changed it.
+    pub(super) fn sync(&mut self, tx: &Tx<'_>, now: Timestamp, out: &mut Vec<Effect>) -> Result<(), StoreError> {
+        let changes = tx.changes(self.last_event)?;
+        if changes.last == self.last_event {
+            return Ok(());
+        }
+        let lines = tx.log_after(self.last_event, usize::MAX >> 1)?;
+        self.log.extend(lines.iter().skip(lines.len().saturating_sub(LOG_LINES)).cloned());
+        self.unwritten.extend(lines);
+        while self.log.len() > LOG_LINES {
+            self.log.pop_front();
+        }
+        self.last_event = changes.last;
+        self.changed = true;
+        self.today_at = None;
+        for id in changes.jobs {
+            match tx.queued_job(id)? {
+                Some(row) => self.enqueue(row),
+                None => {
+                    self.queue.remove(id);
+                }
+            }
+        }
+        for (_, attempt) in tx.kill_requests()? {
+            let cancel = self.cancel("killed by the operator");
+            let Some(live) = self.lives.get_mut(&attempt) else { continue };
+            if !std::mem::replace(&mut live.kill_requested, true)
+                && let Some(link) = live.link
+            {
+                out.push(Effect::Send(link, cancel));
+            }
+        }
+        self.refresh(tx, now)
+    }
+
+    pub(super) fn enqueue(&mut self, row: QueuedRow) {
+        let job = self.queued_job(row);
+        self.queue.insert(job);
+    }
+
+    pub(super) fn take(&mut self, tx: &Tx<'_>, input: Input, now: Timestamp, out: &mut Vec<Effect>) -> Result<(), StoreError> {
+        self.changed = true;
+        match input {
+            Input::Frame { link, frame } => self.on_frame(tx, link, *frame, now, out),
+            Input::Launched { attempt, result: Ok(identity) } => tx.set_shim(attempt, &identity).map(|_| ()),
+            Input::Launched { attempt, result: Err(message) } => {
+                // It never ran; nothing can be left of it. Not the job's fault, but it would fail again at once.
+                let report = ExitReport { outcome: Outcome::Error, ..self.imagined(attempt, &message, now) };
+                self.ended(tx, &report, now, out)
+            }
+            Input::ShimGone { attempt } => self.look_again(tx, attempt, out),
+            Input::Probed { attempt, probe } => self.on_probe(tx, attempt, probe, now, out),
+            Input::Settings(read) => self.on_settings(tx, *read, now),
+            Input::Wake | Input::LinkGone { .. } | Input::Stop { .. } => Ok(()),
+        }
+    }
+
+    pub(super) fn cancel(&self, reason: &str) -> EngineFrame {
+        EngineFrame::Cancel { grace_ms: self.settings.kill_grace.as_millis() as u64, reason: reason.to_owned() }
+    }
+
+    pub(super) fn budget_spent(&mut self, attempt: AttemptId, tokens: u64, now: Timestamp) {
+        self.capacity.budget.spend(Some(attempt), tokens, now);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one line of the audit log")]
+    pub(super) fn note(
+        &mut self,
+        tx: &Tx<'_>,
+        what: &str,
+        severity: &'static str,
+        job: JobId,
+        attempt: AttemptId,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        tx.event(&crate::store::Event {
+            severity,
+            job: Some(job),
+            attempt: Some(attempt),
+            ..crate::store::Event::new(now, "engine", what, text)
+        })
+        .map(|_| ())
+    }
+
+    pub(super) fn look_at_host(&mut self, now: Timestamp) {
+        if !self.watch_host || self.host_checked.is_some_and(|t| now.since(t) < HOST_EVERY && now >= t) {
+            return;
+        }
+        self.host_checked = Some(now);
+        let held = super::why::host_shortage(&self.settings, &self.workspace);
+        if held != self.capacity.host {
+            self.capacity.host = held;
+            self.changed = true;
+            self.wake_at = Some(now);
+        }
+    }
+
+    /// Draining, and nothing runs any more.
+    pub(super) fn drained(&self) -> bool {
+        self.switches.draining && self.lives.is_empty()
+    }
+
+    /// The earliest instant at which time alone changes something.
+    pub(super) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let pauses = self.switches.pauses.values().filter_map(|(p, _)| p.until);
+        let window = (!self.queue.is_empty()).then(|| self.capacity.budget.next_change(&self.capacity.limits.budget, now)).flatten();
+        self.next_date.into_iter().chain(pauses).chain(window).chain(self.queue.next_ready(now)).min()
+    }
+}
