@@ -110,6 +110,8 @@ pub(super) struct State {
     pub unwritten: Vec<LogLine>,
     pub today: crate::store::Day,
     pub today_at: Option<Timestamp>,
+    /// Something has happened since they were counted.
+    pub today_old: bool,
     /// Why the database cannot be written, while it cannot.
     pub trouble: Option<String>,
     pub changed: bool,
@@ -167,6 +169,7 @@ impl<L: Launcher> Core<L> {
             unwritten: Vec::new(),
             today: crate::store::Day::default(),
             today_at: None,
+            today_old: false,
             trouble: None,
             changed: true,
             more: false,
@@ -231,9 +234,17 @@ impl<L: Launcher> Core<L> {
     fn transact(&mut self, now: Timestamp, inputs: Vec<Input>, out: &mut Vec<Effect>) -> Result<(), StoreError> {
         let Core { store, state, .. } = self;
         state.look_at_host(now);
-        // Nothing to take and nothing due: no transaction, no write.
-        if inputs.is_empty() && state.wake_at.is_none_or(|t| t > now) && store.last_event()? == state.last_event {
-            return Ok(());
+        // Nothing is due and nobody changed anything: no need to look further than at what has come in.
+        if inputs.iter().all(Input::is_soft) && state.wake_at.is_none_or(|t| t > now) && store.last_event()? == state.last_event {
+            if inputs.is_empty() {
+                return Ok(());
+            }
+            return store.write_soft(|tx| {
+                for input in inputs {
+                    state.take(tx, input, now, out)?;
+                }
+                state.acknowledge(tx, out)
+            });
         }
         store.write(|tx| {
             for input in inputs {
@@ -285,7 +296,8 @@ impl<L: Launcher> Core<L> {
     /// Publishes a snapshot if something changed, not too often.
     fn show(&mut self, now: Timestamp) {
         let s = &mut self.state;
-        if !s.changed || s.published.is_some_and(|t| now.since(t) < PUBLISH && now >= t) {
+        let due = s.changed || (s.today_old && s.day_due() <= now);
+        if !due || s.published.is_some_and(|t| now.since(t) < PUBLISH && now >= t) {
             return;
         }
         match s.snapshot(&self.store, now) {
@@ -302,7 +314,8 @@ impl<L: Launcher> Core<L> {
     pub fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
         let s = &self.state;
         let publish = s.changed.then(|| s.published.map_or(now, |t| t + PUBLISH));
-        [publish, s.wake_at].into_iter().flatten().min()
+        let day = s.today_old.then(|| s.day_due());
+        [publish, day, s.wake_at].into_iter().flatten().min()
     }
 
     /// The safety net: something is looked at at least this often.
@@ -409,7 +422,7 @@ impl State {
         }
         self.last_event = changes.last;
         self.changed = true;
-        self.today_at = None;
+        self.today_old = true;
         for id in changes.jobs {
             match tx.queued_job(id)? {
                 Some(row) => self.enqueue(row),
@@ -439,8 +452,7 @@ impl State {
         self.changed = true;
         match input {
             Input::Frame { link, frame } => self.on_frame(tx, link, *frame, now, out),
-            Input::Launched { attempt, result: Ok(identity) } => tx.set_shim(attempt, &identity).map(|_| ()),
-            Input::Launched { attempt, result: Err(message) } => {
+            Input::NotLaunched { attempt, message } => {
                 // It never ran; nothing can be left of it. Not the job's fault, but it would fail again at once.
                 let report = ExitReport { outcome: Outcome::Error, ..self.imagined(attempt, &message, now) };
                 self.ended(tx, &report, now, out)
