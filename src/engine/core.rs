@@ -5,7 +5,7 @@ use super::input::{Input, Link, Probe};
 use super::launcher::{Launch, Launcher};
 use super::live::{Live, Lives};
 use crate::config::{Backend, Settings, Workspace};
-use crate::domain::{AttemptId, Capacity, ExitReport, Expected, JobId, LogLine, Outcome, Queue, Timestamp, Worker};
+use crate::domain::{AttemptId, Capacity, ExitReport, Expected, JobId, LogLine, Outcome, Queue, Timestamp, Worker, WorkerId, WorkerStatus};
 use crate::memory::Episodes;
 use crate::store::{EngineState, OpenAttempt, QueuedRow, Store, StoreError, Tx};
 use crate::wire::{EngineFrame, Heartbeat, ShimFrame, Snapshot};
@@ -86,7 +86,10 @@ pub(super) struct State {
     pub switches: EngineState,
     pub queue: Queue,
     pub waiting: [u32; 3],
+    /// By name.
     pub workers: Vec<Worker>,
+    /// The capacity has not seen them as they are.
+    pub workers_changed: bool,
     pub lives: Lives,
     pub links: HashMap<Link, LinkState>,
     pub capacity: Capacity,
@@ -153,6 +156,7 @@ impl<L: Launcher> Core<L> {
             queue: Queue::default(),
             waiting: [0; 3],
             workers: Vec::new(),
+            workers_changed: true,
             lives: Lives::new(),
             links: HashMap::new(),
             capacity: Capacity::default(),
@@ -342,6 +346,7 @@ impl State {
     fn load(&mut self, store: &Store, open: &[OpenAttempt], now: Timestamp) -> Result<(), StoreError> {
         let window = self.settings.capacity().budget.window.max(Duration::from_secs(30 * 60));
         self.capacity = Capacity { limits: self.settings.capacity(), ..Capacity::default() };
+        self.workers_changed = true;
         for (name, backend) in &self.backends {
             self.capacity.backends.insert(name.clone(), super::dispatch::backend_capacity(backend));
         }
@@ -398,13 +403,29 @@ impl State {
         }
     }
 
-    /// What may have been changed by anybody and is small: read whole.
+    /// What may have been changed by anybody, read whole.
     fn refresh(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         self.switches = store.engine_state()?;
         self.workers = store.workers()?;
+        self.workers_changed = true;
+        self.refresh_waiting(store, now)
+    }
+
+    fn refresh_waiting(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         self.waiting = store.waiting_by_lane()?;
         self.next_date = store.next_date()?;
         self.fill_capacity(now);
+        Ok(())
+    }
+
+    /// Reads one worker anew. There may be hundreds, and each start and each end changes one.
+    pub(super) fn reload_worker(&mut self, store: &Store, id: WorkerId) -> Result<(), StoreError> {
+        self.workers.retain(|w| w.id != id);
+        if let Some(worker) = store.worker(id)?.filter(|w| w.status != WorkerStatus::Retired) {
+            let at = self.workers.partition_point(|w| w.name < worker.name);
+            self.workers.insert(at, worker);
+        }
+        self.workers_changed = true;
         Ok(())
     }
 
@@ -440,7 +461,17 @@ impl State {
                 out.push(Effect::Send(link, cancel));
             }
         }
-        self.refresh(tx, now)
+        if changes.other {
+            return self.refresh(tx, now);
+        }
+        for id in changes.workers {
+            self.reload_worker(tx, id)?;
+        }
+        if changes.waiting {
+            return self.refresh_waiting(tx, now);
+        }
+        self.fill_capacity(now);
+        Ok(())
     }
 
     fn enqueue(&mut self, row: QueuedRow) {

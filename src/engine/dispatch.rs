@@ -64,7 +64,9 @@ impl State {
             b.pause = self.switches.pauses.get(name).map(|(p, _)| p.clone());
             b.probing = b.pause.is_none() && self.streaks.contains_key(name);
         }
-        c.set_workers(&self.workers);
+        if std::mem::take(&mut self.workers_changed) {
+            c.set_workers(&self.workers);
+        }
         c.budget.press(&c.limits.budget, self.queue.len(), now);
     }
 

@@ -39,6 +39,9 @@ impl State {
                 tx.learn_output(live.kind, value, samples)?;
             }
         }
+        if let Some(worker) = self.workers.iter().find(|w| w.attempt == Some(attempt)).map(|w| w.id) {
+            self.reload_worker(tx, worker)?;
+        }
         self.capacity.budget.release(attempt);
         self.lives.remove(&attempt);
         self.adopting.remove(&attempt);

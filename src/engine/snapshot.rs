@@ -89,8 +89,7 @@ impl State {
     fn lane(&self, store: &Store, lane: Lane, now: Timestamp) -> Result<LaneView, StoreError> {
         let next: Vec<JobId> = self
             .queue
-            .claim_order(now, self.capacity.limits.starvation_after)
-            .filter(|j| j.priority.lane() == lane)
+            .lane_order(lane, now, self.capacity.limits.starvation_after)
             .take(NEXT)
             .map(|j| j.id)
             .collect();
@@ -155,8 +154,7 @@ impl State {
             }
             let _ = attempt;
         }
-        let oldest = self.queue.claim_order(now, self.capacity.limits.starvation_after).map(|j| j.queued_at).min();
-        if let Some(age) = oldest.map(|t| now.since(t))
+        if let Some(age) = self.queue.oldest().map(|t| now.since(t))
             && age > self.capacity.limits.starvation_after
         {
             say(Severity::Warn, format!("a job has been queued for {} min", age.as_secs() / 60), "orc why ID says what holds it", None);
