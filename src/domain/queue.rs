@@ -130,6 +130,20 @@ impl Queue {
         order
     }
 
+    /// The jobs of one lane in claim order.
+    pub fn lane_order(&self, lane: Lane, now: Timestamp, starvation_after: Duration) -> ClaimOrder<'_> {
+        let mut order = ClaimOrder { queue: self, now, starvation_after, heads: BinaryHeap::new() };
+        for (_, class) in self.classes.iter().filter(|(key, _)| key.priority.lane() == lane) {
+            order.push(class, class.by_age.iter());
+        }
+        order
+    }
+
+    /// Since when the job that has waited longest is queued.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.classes.values().filter_map(|class| class.by_age.first()).map(|(at, _)| *at).min()
+    }
+
     /// The first instant at which a job that is held back by its `ready_at` becomes ready.
     pub fn next_ready(&self, now: Timestamp) -> Option<Timestamp> {
         self.dated.range((now, JobId(i64::MAX))..).map(|(at, _)| *at).find(|at| *at > now)
@@ -343,6 +357,16 @@ pub(super) mod tests {
             for j in jobs.iter().filter(|j| j.priority.lane() == Lane::Background && now - j.queued_at.0 > 30 * MIN) {
                 prop_assert!(place(j.id.0) < place(99), "{} is passed", j.id);
             }
+        }
+
+        #[test]
+        fn each_lane_is_a_part_of_the_whole_order(jobs in any_jobs(40), now in 0..200 * MIN) {
+            let q = queue(jobs.clone());
+            for lane in Lane::ALL {
+                let whole: Vec<_> = q.claim_order(Timestamp(now), STARVED).filter(|j| j.priority.lane() == lane).collect();
+                prop_assert_eq!(q.lane_order(lane, Timestamp(now), STARVED).collect::<Vec<_>>(), whole);
+            }
+            prop_assert_eq!(q.oldest(), jobs.iter().map(|j| j.queued_at).min());
         }
 
         #[test]

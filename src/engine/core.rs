@@ -74,6 +74,7 @@ impl<L: Launcher> Core<L> {
             queue: Queue::default(),
             waiting: [0; 3],
             workers: Vec::new(),
+            workers_changed: true,
             lives: Lives::new(),
             links: HashMap::new(),
             capacity: Capacity::default(),
@@ -91,6 +92,7 @@ impl<L: Launcher> Core<L> {
             today: crate::store::Day::default(),
             today_at: None,
             unread: None,
+            today_old: false,
             trouble: None,
             changed: true,
             more: false,
@@ -154,9 +156,17 @@ impl<L: Launcher> Core<L> {
     fn transact(&mut self, now: Timestamp, inputs: Vec<Input>, out: &mut Vec<Effect>) -> Result<(), StoreError> {
         let Core { store, state, .. } = self;
         state.look_at_host(now);
-        // Nothing to take and nothing due: no transaction, no write.
-        if inputs.is_empty() && state.wake_at.is_none_or(|t| t > now) && store.last_event()? == state.last_event {
-            return Ok(());
+        // Nothing is due and nobody changed anything: no need to look further than at what has come in.
+        if inputs.iter().all(Input::is_soft) && state.wake_at.is_none_or(|t| t > now) && store.last_event()? == state.last_event {
+            if inputs.is_empty() {
+                return Ok(());
+            }
+            return store.write_soft(|tx| {
+                for input in inputs {
+                    state.take(tx, input, now, out)?;
+                }
+                state.acknowledge(tx, out)
+            });
         }
         store.write(|tx| {
             for input in inputs {
@@ -208,7 +218,8 @@ impl<L: Launcher> Core<L> {
     /// Publishes a snapshot if something changed, not too often.
     fn show(&mut self, now: Timestamp) {
         let s = &mut self.state;
-        if !s.changed || s.published.is_some_and(|t| now.since(t) < PUBLISH && now >= t) {
+        let due = s.changed || (s.today_old && s.day_due() <= now);
+        if !due || s.published.is_some_and(|t| now.since(t) < PUBLISH && now >= t) {
             return;
         }
         match s.snapshot(&self.store, now) {
@@ -225,7 +236,8 @@ impl<L: Launcher> Core<L> {
     pub fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
         let s = &self.state;
         let publish = s.changed.then(|| s.published.map_or(now, |t| t + PUBLISH));
-        [publish, s.wake_at].into_iter().flatten().min()
+        let day = s.today_old.then(|| s.day_due());
+        [publish, day, s.wake_at].into_iter().flatten().min()
     }
 
     /// The safety net: something is looked at at least this often.

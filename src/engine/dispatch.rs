@@ -66,7 +66,9 @@ impl State {
             b.probing = refused.is_some();
             b.probes = self.lives.values().filter(|l| l.backend == *name && refused.is_some_and(|at| l.started_at > at)).count() as u32;
         }
-        c.set_workers(&self.workers);
+        if std::mem::take(&mut self.workers_changed) {
+            c.set_workers(&self.workers);
+        }
         c.budget.press(&c.limits.budget, self.queue.len(), now);
     }
 

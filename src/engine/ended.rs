@@ -40,6 +40,9 @@ impl State {
                 tx.learn(live.kind, value, samples)?;
             }
         }
+        if let Some(worker) = self.workers.iter().find(|w| w.attempt == Some(attempt)).map(|w| w.id) {
+            self.reload_worker(tx, worker)?;
+        }
         self.capacity.budget.release(attempt);
         self.lives.remove(&attempt);
         self.adopting.remove(&attempt);

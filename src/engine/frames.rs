@@ -118,7 +118,12 @@ impl State {
             live.last = line;
         }
         match &e.event {
-            AgentEvent::Session { id, .. } => tx.set_session(attempt, id)?,
+            AgentEvent::Session { id, .. } => {
+                tx.set_session(attempt, id)?;
+                if let Some(w) = self.workers.iter_mut().find(|w| w.attempt == Some(attempt)) {
+                    w.session = Some(id.clone());
+                }
+            }
             AgentEvent::Usage { usage, cost_usd } => {
                 let total = usage.budgeted(weight);
                 let delta = total.saturating_sub(live.spent);

@@ -6,6 +6,7 @@ use super::input::Input;
 use super::launcher::OsLauncher;
 use super::run::{Clock, run};
 use crate::config::{Settings, Workspace, backends};
+use crate::os::cgroup::{self, Containment};
 use crate::os::{Lock, OsError, clock};
 use crate::store::{Store, StoreError};
 use crate::wire::Snapshot;
@@ -141,6 +142,12 @@ struct Engine {
 impl Engine {
     fn run(self) -> Result<String, HostError> {
         let Engine { workspace, settings, backends, demo, publish, store, lock, inputs, mut inbox } = self;
+        // Before anything is started: the group that has been handed to us may hold no process itself, once it is divided.
+        if let Containment::Cgroup { base } = cgroup::containment()
+            && let Err(e) = cgroup::settle(&base)
+        {
+            tracing::warn!("attempts get no control group of their own: {e}");
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let socket = workspace.socket();
         let why = runtime.block_on(async {

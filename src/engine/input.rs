@@ -1,7 +1,7 @@
 //! Everything that can happen to the engine: one closed set.
 
 use crate::config::{Backend, Settings};
-use crate::domain::{AttemptId, ExitReport, ProcessIdentity};
+use crate::domain::{AgentEvent, AttemptId, ExitReport, ProcessIdentity};
 use crate::wire::ShimFrame;
 use std::collections::BTreeMap;
 
@@ -18,8 +18,8 @@ pub enum Input {
     Frame { link: Link, frame: Box<ShimFrame> },
     /// A shim's connection is gone. Means nothing by itself.
     LinkGone { link: Link },
-    /// The shim of an attempt was started, or could not be.
-    Launched { attempt: AttemptId, result: Result<ProcessIdentity, String> },
+    /// The shim of an attempt could not be started. (One that was says hello.)
+    NotLaunched { attempt: AttemptId, message: String },
     /// The process of an attempt's shim is gone.
     ShimGone { attempt: AttemptId },
     /// What a look at an attempt's directory and processes has shown.
@@ -35,6 +35,30 @@ pub enum Input {
 pub struct Reread {
     pub settings: Settings,
     pub backends: BTreeMap<String, Backend>,
+}
+
+impl Input {
+    /// True where the loss of power may undo what this writes, so that it costs no fsync: who the shim is, and how far its events
+    /// were taken. After a loss of power that process is gone, and events that write nothing else have no effect twice.
+    pub fn is_soft(&self) -> bool {
+        use AgentEvent as E;
+        let Input::Frame { frame, .. } = self else { return false };
+        match &**frame {
+            ShimFrame::Hello(_) | ShimFrame::Heartbeat(_) => true,
+            ShimFrame::Exit { .. } => false,
+            ShimFrame::Event(e) => match &e.event {
+                E::Session { .. } | E::Usage { .. } | E::Limited { .. } | E::Hanging { .. } | E::Moving => false,
+                E::Started { .. }
+                | E::Text { .. }
+                | E::Thinking { .. }
+                | E::ToolCall { .. }
+                | E::ToolResult { .. }
+                | E::Notice { .. }
+                | E::Stderr { .. }
+                | E::Result { .. } => true,
+            },
+        }
+    }
 }
 
 /// What stands behind an open attempt.

@@ -6,9 +6,9 @@ use crate::domain::{AttemptId, ExitReport, ProcessIdentity};
 use crate::os::{files as osfiles, process};
 use crate::store::OpenAttempt;
 use crate::wire::{AttemptSpec, attempt_mark, files};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 /// Everything that a start takes.
@@ -26,7 +26,8 @@ pub struct Launch {
 
 /// How attempts get their processes.
 pub trait Launcher {
-    /// Starts the attempt's shim. Answered by `Input::Launched`, later by `Input::ShimGone`.
+    /// Starts the attempt's shim, which says hello by itself. Answered by `Input::ShimGone` when it has ended, or by
+    /// `Input::NotLaunched`.
     fn launch(&mut self, launch: Launch);
     /// Looks at what stands behind an attempt whose shim is unknown or gone. Answered by `Input::Probed`; a living shim is
     /// watched from then on (`Input::ShimGone`).
@@ -61,12 +62,15 @@ impl OsLauncher {
         }
         write(files::SPEC, &serde_json::to_string(&launch.spec).map_err(|e| e.to_string())?)?;
         let log = osfiles::append_to(&dir.join(files::SHIM_LOG)).map_err(|e| e.to_string())?;
+        // Far less than a pipe holds: it is there before the shim asks, whatever this engine does next.
+        let (stdin, mut token) = std::io::pipe().map_err(|e| format!("cannot make a pipe: {e}"))?;
+        token.write_all(format!("{}\n", launch.token).as_bytes()).map_err(|e| format!("cannot write to a pipe: {e}"))?;
         tokio::process::Command::new(&self.shim)
             .arg("run")
             .arg(&dir)
             .env("ORC_ATTEMPT", launch.spec.mark())
             .current_dir("/")
-            .stdin(Stdio::piped())
+            .stdin(stdin)
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -78,25 +82,15 @@ impl Launcher for OsLauncher {
     fn launch(&mut self, launch: Launch) {
         let attempt = launch.spec.attempt;
         let inputs = self.inputs.clone();
-        let mut child = match self.start(&launch) {
-            Ok(child) => child,
-            Err(message) => {
-                tokio::spawn(async move { inputs.send(Input::Launched { attempt, result: Err(message) }).await });
-                return;
-            }
+        match self.start(&launch) {
+            Ok(mut child) => tokio::spawn(async move {
+                let _ = child.wait().await;
+                let _ = inputs.send(Input::ShimGone { attempt }).await;
+            }),
+            Err(message) => tokio::spawn(async move {
+                let _ = inputs.send(Input::NotLaunched { attempt, message }).await;
+            }),
         };
-        let identity = child.id().and_then(|pid| process::identity(pid as i32));
-        tokio::spawn(async move {
-            if let Some(mut stdin) = child.stdin.take() {
-                // A shim that is gone already shows in the wait below.
-                let _ = stdin.write_all(format!("{}\n", launch.token).as_bytes()).await;
-            }
-            if let Some(identity) = identity {
-                let _ = inputs.send(Input::Launched { attempt, result: Ok(identity) }).await;
-            }
-            let _ = child.wait().await;
-            let _ = inputs.send(Input::ShimGone { attempt }).await;
-        });
     }
 
     fn probe(&mut self, attempt: &OpenAttempt) {

@@ -11,14 +11,17 @@ use std::time::Duration;
 
 /// How many of a lane's next jobs a snapshot carries.
 const NEXT: usize = 24;
-/// How often the day's figures are counted anew while nothing happens.
+/// How often the day's figures are counted anew while nothing happens, and how soon when something has: counting looks at every
+/// job of the day.
 const DAY_EVERY: Duration = Duration::from_secs(60);
+const DAY_SOON: Duration = Duration::from_secs(1);
 
 impl State {
     pub(super) fn snapshot(&mut self, store: &Store, now: Timestamp) -> Result<Snapshot, StoreError> {
-        if self.today_at.is_none_or(|t| now.since(t) > DAY_EVERY) {
+        if self.day_due() <= now {
             self.today = store.day(self.settings.midnight(now))?;
             self.today_at = Some(now);
+            self.today_old = false;
         }
         let lanes = Lane::ALL.iter().map(|&lane| self.lane(store, lane, now)).collect::<Result<_, _>>()?;
         let limits = &self.capacity.limits;
@@ -66,8 +69,13 @@ impl State {
             host: self.host(),
             attention: self.attention(now),
             log: self.log.iter().cloned().collect(),
-            dropped: 0,
         })
+    }
+
+    /// When the day's figures are to be counted anew.
+    pub(super) fn day_due(&self) -> Timestamp {
+        let wait = if self.today_old { DAY_SOON } else { DAY_EVERY };
+        self.today_at.map_or(Timestamp(0), |at| at + wait)
     }
 
     fn backpressure(&self, now: Timestamp) -> Option<String> {
@@ -79,13 +87,7 @@ impl State {
     }
 
     fn lane(&self, store: &Store, lane: Lane, now: Timestamp) -> Result<LaneView, StoreError> {
-        let next: Vec<JobId> = self
-            .queue
-            .claim_order(now, self.capacity.limits.starvation_after)
-            .filter(|j| j.priority.lane() == lane)
-            .take(NEXT)
-            .map(|j| j.id)
-            .collect();
+        let next: Vec<JobId> = self.queue.lane_order(lane, now, self.capacity.limits.starvation_after).take(NEXT).map(|j| j.id).collect();
         let rows: Vec<JobRow> = store.job_rows(&next)?;
         Ok(LaneView {
             lane,
@@ -152,8 +154,7 @@ impl State {
             }
             let _ = attempt;
         }
-        let oldest = self.queue.claim_order(now, self.capacity.limits.starvation_after).map(|j| j.queued_at).min();
-        if let Some(age) = oldest.map(|t| now.since(t))
+        if let Some(age) = self.queue.oldest().map(|t| now.since(t))
             && age > self.capacity.limits.starvation_after
         {
             say(Severity::Warn, format!("a job has been queued for {} min", age.as_secs() / 60), "orc why ID says what holds it", None);

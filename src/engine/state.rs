@@ -5,7 +5,7 @@ use super::input::{Input, Link};
 use super::launcher::Launch;
 use super::live::Lives;
 use crate::config::{Backend, Settings, Workspace};
-use crate::domain::{AttemptId, Capacity, ExitReport, Expected, JobId, LogLine, Outcome, Queue, Timestamp, Worker};
+use crate::domain::{AttemptId, Capacity, ExitReport, Expected, JobId, LogLine, Outcome, Queue, Timestamp, Worker, WorkerId, WorkerStatus};
 use crate::memory::Episodes;
 use crate::store::{EngineState, OpenAttempt, QueuedRow, Store, StoreError, Tx};
 use crate::wire::EngineFrame;
@@ -51,7 +51,10 @@ pub(super) struct State {
     pub switches: EngineState,
     pub queue: Queue,
     pub waiting: [u32; 3],
+    /// By name.
     pub workers: Vec<Worker>,
+    /// The capacity has not seen them as they are.
+    pub workers_changed: bool,
     pub lives: Lives,
     pub links: HashMap<Link, LinkState>,
     pub capacity: Capacity,
@@ -75,6 +78,8 @@ pub(super) struct State {
     pub unwritten: Vec<LogLine>,
     pub today: crate::store::Day,
     pub today_at: Option<Timestamp>,
+    /// Something has happened since they were counted.
+    pub today_old: bool,
     /// What is wrong with the settings' files, while the last good settings are in use.
     pub unread: Option<String>,
     /// Why the database cannot be written, while it cannot.
@@ -97,6 +102,7 @@ impl State {
     pub(super) fn load(&mut self, store: &Store, open: &[OpenAttempt], now: Timestamp) -> Result<(), StoreError> {
         let window = self.settings.capacity().budget.window.max(Duration::from_secs(30 * 60));
         self.capacity = Capacity { limits: self.settings.capacity(), ..Capacity::default() };
+        self.workers_changed = true;
         for (name, backend) in &self.backends {
             self.capacity.backends.insert(name.clone(), super::dispatch::backend_capacity(backend));
         }
@@ -153,13 +159,29 @@ impl State {
         }
     }
 
-    /// What may have been changed by anybody and is small: read whole.
+    /// What may have been changed by anybody, read whole.
     fn refresh(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         self.switches = store.engine_state()?;
         self.workers = store.workers()?;
+        self.workers_changed = true;
+        self.refresh_waiting(store, now)
+    }
+
+    fn refresh_waiting(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         self.waiting = store.waiting_by_lane()?;
         self.next_date = store.next_date()?;
         self.fill_capacity(now);
+        Ok(())
+    }
+
+    /// Reads one worker anew. There may be hundreds, and each start and each end changes one.
+    pub(super) fn reload_worker(&mut self, store: &Store, id: WorkerId) -> Result<(), StoreError> {
+        self.workers.retain(|w| w.id != id);
+        if let Some(worker) = store.worker(id)?.filter(|w| w.status != WorkerStatus::Retired) {
+            let at = self.workers.partition_point(|w| w.name < worker.name);
+            self.workers.insert(at, worker);
+        }
+        self.workers_changed = true;
         Ok(())
     }
 
@@ -177,7 +199,7 @@ impl State {
         }
         self.last_event = changes.last;
         self.changed = true;
-        self.today_at = None;
+        self.today_old = true;
         for id in changes.jobs {
             match tx.queued_job(id)? {
                 Some(row) => self.enqueue(row),
@@ -195,7 +217,17 @@ impl State {
                 out.push(Effect::Send(link, cancel));
             }
         }
-        self.refresh(tx, now)
+        if changes.other {
+            return self.refresh(tx, now);
+        }
+        for id in changes.workers {
+            self.reload_worker(tx, id)?;
+        }
+        if changes.waiting {
+            return self.refresh_waiting(tx, now);
+        }
+        self.fill_capacity(now);
+        Ok(())
     }
 
     pub(super) fn enqueue(&mut self, row: QueuedRow) {
@@ -207,8 +239,7 @@ impl State {
         self.changed = true;
         match input {
             Input::Frame { link, frame } => self.on_frame(tx, link, *frame, now, out),
-            Input::Launched { attempt, result: Ok(identity) } => tx.set_shim(attempt, &identity).map(|_| ()),
-            Input::Launched { attempt, result: Err(message) } => {
+            Input::NotLaunched { attempt, message } => {
                 // It never ran; nothing can be left of it. Not the job's fault, but it would fail again at once.
                 let report = ExitReport { outcome: Outcome::Error, ..self.imagined(attempt, &message, now) };
                 self.ended(tx, &report, now, out)

@@ -3,7 +3,7 @@
 use super::events::Event;
 use super::row;
 use super::{Store, StoreError, Tx};
-use crate::domain::{AttemptId, BackendPause, JobId, Kind, Lane, Limit, LimitKind, Priority, ProjectId, Timestamp, WorkerId};
+use crate::domain::{AttemptId, BackendPause, JobId, JobState, Kind, Lane, Limit, LimitKind, Priority, ProjectId, Timestamp, WorkerId};
 use rusqlite::{Row, params};
 use std::collections::BTreeMap;
 
@@ -14,7 +14,11 @@ pub struct Changes {
     pub last: i64,
     /// Jobs with an event since, each once.
     pub jobs: Vec<JobId>,
-    /// Something else changed: lanes, workers, pauses, the engine's own switches.
+    /// Workers that an event since names, or whose attempt it does, each once.
+    pub workers: Vec<WorkerId>,
+    /// What waits may have changed.
+    pub waiting: bool,
+    /// Something else changed: lanes, pauses, the engine's own switches.
     pub other: bool,
 }
 
@@ -49,7 +53,16 @@ pub struct EngineState {
 
 const QUEUED: &str = "SELECT j.id, j.priority, j.queued_at, j.ready_at, j.backend, j.kind, j.model, j.persona, j.worker, j.project_id,
     length(CAST(j.prompt AS BLOB)) AS prompt_bytes, json_array_length(j.skills) AS skills, a.worker_id AS last_worker
-    FROM jobs j LEFT JOIN attempts a ON a.id = j.attempt_id WHERE j.state = 'queued'";
+    FROM jobs j LEFT JOIN attempts a ON a.id = j.attempt_id
+    WHERE j.state = 'queued' AND j.state IN ('waiting', 'queued', 'running', 'reviewing')";
+// The second condition says nothing new, but it is the index's own: without it SQLite does not see that the index will do, and
+// looks at every job there ever was.
+const KILLS: &str = "SELECT id, attempt_id FROM jobs
+    WHERE state = 'running' AND state IN ('waiting', 'queued', 'running', 'reviewing') AND kill_requested = 1";
+const WAITING: &str = "SELECT lane, count(*) FROM jobs
+    WHERE state = 'waiting' AND state IN ('waiting', 'queued', 'running', 'reviewing') GROUP BY lane";
+const CHANGES: &str = "SELECT e.id, e.job_id, coalesce(e.worker_id, a.worker_id), e.state_from, e.state_to
+    FROM events e LEFT JOIN attempts a ON a.id = e.attempt_id WHERE e.id > ?1 ORDER BY e.id";
 
 impl Store {
     /// What changed after event `after`.
@@ -57,18 +70,23 @@ impl Store {
     /// # Errors
     /// The database.
     pub fn changes(&self, after: i64) -> Result<Changes, StoreError> {
-        let rows = row::all(self, "SELECT id, job_id FROM events WHERE id > ?1 ORDER BY id", [after], |r| {
-            Ok((r.get::<_, i64>(0)?, r.get::<_, Option<i64>>(1)?))
+        let mut changes = Changes { last: after, ..Changes::default() };
+        row::all(self, CHANGES, [after], |r| {
+            let (job, worker): (Option<i64>, Option<i64>) = (r.get(1)?, r.get(2)?);
+            let (from, to): (Option<String>, Option<String>) = (r.get(3)?, r.get(4)?);
+            changes.last = r.get(0)?;
+            changes.jobs.extend(job.map(JobId));
+            changes.workers.extend(worker.map(WorkerId));
+            // One that says nothing of states may be about a waiting job's lane or date.
+            let waiting = JobState::Waiting.as_str();
+            changes.waiting |= [&from, &to].into_iter().flatten().any(|s| s == waiting) || (from.is_none() && to.is_none());
+            changes.other |= job.is_none() && worker.is_none();
+            Ok(())
         })?;
-        let mut changes = Changes { last: rows.last().map_or(after, |r| r.0), ..Changes::default() };
-        for (_, job) in rows {
-            match job {
-                Some(id) => changes.jobs.push(JobId(id)),
-                None => changes.other = true,
-            }
-        }
         changes.jobs.sort_unstable();
         changes.jobs.dedup();
+        changes.workers.sort_unstable();
+        changes.workers.dedup();
         Ok(changes)
     }
 
@@ -101,9 +119,7 @@ impl Store {
     /// # Errors
     /// The database.
     pub fn kill_requests(&self) -> Result<Vec<(JobId, AttemptId)>, StoreError> {
-        row::all(self, "SELECT id, attempt_id FROM jobs WHERE state = 'running' AND kill_requested = 1", [], |r| {
-            Ok((JobId(r.get(0)?), AttemptId(r.get(1)?)))
-        })
+        row::all(self, KILLS, [], |r| Ok((JobId(r.get(0)?), AttemptId(r.get(1)?))))
     }
 
     /// Jobs that wait, by lane.
@@ -112,9 +128,7 @@ impl Store {
     /// The database.
     pub fn waiting_by_lane(&self) -> Result<[u32; 3], StoreError> {
         let mut counts = [0; 3];
-        for (lane, n) in row::all(self, "SELECT lane, count(*) FROM jobs WHERE state = 'waiting' GROUP BY lane", [], |r| {
-            Ok((r.get::<_, u8>(0)? as usize, r.get::<_, u32>(1)?))
-        })? {
+        for (lane, n) in row::all(self, WAITING, [], |r| Ok((r.get::<_, u8>(0)? as usize, r.get::<_, u32>(1)?)))? {
             counts[lane.min(2)] += n;
         }
         Ok(counts)
@@ -218,4 +232,19 @@ fn read_queued(r: &Row<'_>) -> rusqlite::Result<QueuedRow> {
         prompt_bytes: row::count(r, "prompt_bytes")?,
         skills: r.get("skills")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_engine_asks_at_every_step_looks_at_no_job_that_is_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("pm.db")).unwrap();
+        for sql in [QUEUED, &format!("{QUEUED} AND j.id = 1"), KILLS, WAITING, &CHANGES.replace("?1", "7")] {
+            let plan = row::all(&store, &format!("EXPLAIN QUERY PLAN {sql}"), [], |r| r.get::<_, String>("detail")).unwrap();
+            assert!(plan.iter().all(|step| !step.contains("SCAN")), "{sql}: {plan:?}");
+        }
+    }
 }

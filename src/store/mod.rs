@@ -101,6 +101,18 @@ impl Store {
         done
     }
 
+    /// As `write`, without an fsync: what is written outlives every process, but a loss of power may undo it, until the next
+    /// `write` has come back.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub fn write_soft<T, E: From<StoreError>>(&mut self, f: impl FnOnce(&Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.conn.execute_batch("PRAGMA synchronous = NORMAL").map_err(|e| E::from(self.error(e)))?;
+        let done = self.write(f);
+        self.conn.execute_batch("PRAGMA synchronous = FULL").map_err(|e| E::from(self.error(e)))?;
+        done
+    }
+
     /// Moves what the write-ahead log holds into the database, as far as readers allow.
     ///
     /// # Errors

@@ -28,8 +28,6 @@ pub struct Snapshot {
     pub attention: Vec<Attention>,
     /// The newest events, oldest first; bounded.
     pub log: Vec<LogLine>,
-    /// Live values and log lines that were dropped because a reader was too slow.
-    pub dropped: u64,
 }
 
 /// What the engine does.
@@ -208,7 +206,6 @@ impl Snapshot {
             host: HostView::default(),
             attention: Vec::new(),
             log: Vec::new(),
-            dropped: 0,
         }
     }
 }

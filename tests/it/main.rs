@@ -4,6 +4,7 @@ mod config;
 mod console;
 mod dialects;
 mod engine;
+mod load;
 mod programs;
 mod prompt;
 mod replay;

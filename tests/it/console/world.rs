@@ -314,7 +314,6 @@ pub fn trouble() -> Snapshot {
             job: None,
         },
     );
-    s.dropped = 1204;
     s
 }
 

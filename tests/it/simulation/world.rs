@@ -395,7 +395,7 @@ impl Launcher for SimLauncher {
         }
         if self.world.fault(40) {
             let inputs = self.inputs.clone();
-            tokio::spawn(async move { inputs.send(Input::Launched { attempt: id, result: Err("no such program".into()) }).await });
+            tokio::spawn(async move { inputs.send(Input::NotLaunched { attempt: id, message: "no such program".into() }).await });
             return;
         }
         let attempt = Attempt { shim: true, ..fresh(launch.spec.job, launch.token) };
@@ -411,11 +411,6 @@ impl Launcher for SimLauncher {
             });
         });
         self.world.with(id, |a| a.task = Some(task.abort_handle()));
-        let (world, inputs) = (self.world.clone(), self.inputs.clone());
-        tokio::spawn(async move {
-            world.some_ms(300).await;
-            let _ = inputs.send(Input::Launched { attempt: id, result: Ok(identity(id)) }).await;
-        });
         self.watch(id);
     }
 

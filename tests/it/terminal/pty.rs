@@ -54,13 +54,18 @@ pub struct Pty {
 impl Pty {
     /// Starts a program on a terminal of 80 columns and 24 rows.
     pub fn start(command: CommandBuilder) -> Pty {
-        let pair = native_pty_system().openpty(size(24, 80)).unwrap();
+        Pty::sized(command, 24, 80)
+    }
+
+    /// Starts a program on a terminal of any size.
+    pub fn sized(command: CommandBuilder, rows: u16, columns: u16) -> Pty {
+        let pair = native_pty_system().openpty(size(rows, columns)).unwrap();
         let modes = modes(&*pair.master);
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let mut from = pair.master.try_clone_reader().unwrap();
         let writer = pair.master.take_writer().unwrap();
-        let parser = vt100::Parser::new_with_callbacks(24.try_into().unwrap(), 80.try_into().unwrap(), 0, Heard::default());
+        let parser = vt100::Parser::new_with_callbacks(rows.try_into().unwrap(), columns.try_into().unwrap(), 0, Heard::default());
         let seen = Arc::new((Mutex::new(Seen { parser, bytes: 0, ended: false }), Condvar::new()));
         let closing = Arc::new(AtomicBool::new(false));
         let stuck = Arc::new(Mutex::new(()));

@@ -211,9 +211,6 @@ pub fn log_frame<'a>(model: &Model, view: &LogView, title: &'a str, focused: boo
     if !view.filter.is_empty() {
         facts.push((format!("/{}", view.filter), t.accent));
     }
-    if model.snapshot.dropped > 0 {
-        facts.push((format!("{} dropped", text::thousands(model.snapshot.dropped)), t.warn));
-    }
     let foot = if view.follow { String::new() } else { position(&view.cursor.visible(), view.len(), view.more()) };
     Frame { title, facts, foot, focused }
 }
