@@ -4,7 +4,7 @@
 use super::program::{self, Version};
 use super::settings::Settings;
 use super::workspace::Workspace;
-use crate::domain::Kind;
+use crate::domain::{Kind, Worker};
 use crate::wire::{Dialect, files};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -34,6 +34,9 @@ pub struct Backend {
     /// In a session that exists; empty: sessions cannot be resumed.
     #[serde(default)]
     pub resume_args: Vec<String>,
+    /// Goes on with a session on the operator's own terminal: after the program, before the model's arguments. Empty: it cannot.
+    #[serde(default)]
+    pub interactive_args: Vec<String>,
     /// With a system text. Neither arguments nor variables: it is put before the prompt.
     #[serde(default)]
     pub system_args: Vec<String>,
@@ -233,10 +236,55 @@ impl Backend {
         }
     }
 
+    /// The command line that goes on with a session on the operator's own terminal, if there is one. No permission is given in
+    /// advance: the operator is there to be asked.
+    pub fn interactive(&self, session: &str, worker: &Worker, workspace: &Workspace) -> Option<Rendered> {
+        if self.interactive_args.is_empty() {
+            return None;
+        }
+        let dir = Path::new(&worker.directory);
+        let model = worker.model.as_deref();
+        let places = Places::new(&RenderInput {
+            model,
+            session: Some(session),
+            resume: true,
+            title: "",
+            attempt_dir: dir,
+            cwd: dir,
+            workspace: workspace.root(),
+            in_repository: false,
+            version: None,
+            system: "",
+            prompt: "",
+            inside_workspace: false,
+            root: false,
+            shim: Path::new("orc-shim"),
+        });
+        let mut args = vec![self.program.clone()];
+        args.extend_from_slice(&self.interactive_args);
+        args.extend_from_slice(if model.is_some() { &self.model_args } else { &[] });
+        Some(Rendered {
+            argv: args.iter().map(|a| places.fill(a)).filter(|a| !a.is_empty()).collect(),
+            env: self.env.iter().map(|(k, v)| (k.clone(), places.fill(v))).collect(),
+            env_remove: NESTED.iter().map(|n| (*n).to_owned()).chain(self.env_remove.iter().cloned()).collect(),
+            files: BTreeMap::new(),
+            system: String::new(),
+            prompt: String::new(),
+        })
+    }
+
     /// What the description says that cannot be.
     fn mistake(&self) -> Option<String> {
-        let groups =
-            [&self.args, &self.model_args, &self.new_args, &self.resume_args, &self.system_args, &self.isolate_args, &self.last_args];
+        let groups = [
+            &self.args,
+            &self.model_args,
+            &self.new_args,
+            &self.resume_args,
+            &self.interactive_args,
+            &self.system_args,
+            &self.isolate_args,
+            &self.last_args,
+        ];
         let when = self.when.iter().flat_map(|w| [&w.args, &w.new_args, &w.resume_args, &w.system_args]);
         let vars = [&self.env, &self.root_env, &self.isolate_env, &self.system_env, &self.files];
         let vars = vars.into_iter().chain(self.when.iter().map(|w| &w.env)).flat_map(|m| m.values());
@@ -249,6 +297,8 @@ impl Backend {
             Some(format!("`name` is {:?}: it has to be one word without a slash", self.name))
         } else if !self.resume_args.is_empty() && !names_session {
             Some("`resume_args` without `{session}` anywhere: it would go on with some other session".to_owned())
+        } else if !self.interactive_args.is_empty() && !self.interactive_args.iter().any(|a| a.contains("{session}")) {
+            Some("`interactive_args` without `{session}`: it would go on with some other session".to_owned())
         } else if self.session == SessionId::Chosen && !names_session {
             Some("`session = \"chosen\"`, but no argument passes `{session}` on".to_owned())
         } else {

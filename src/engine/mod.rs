@@ -16,6 +16,7 @@ pub mod prompt;
 mod run;
 mod seat;
 mod snapshot;
+pub mod step;
 pub mod why;
 
 pub use self::core::{Core, Flow, Parts};
