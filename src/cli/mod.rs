@@ -19,6 +19,7 @@ mod log;
 mod names;
 mod output;
 mod project;
+mod step;
 mod task;
 mod text;
 mod transcript;

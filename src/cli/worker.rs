@@ -1,4 +1,4 @@
-//! `orc worker ls|show|add|pause|resume|retire`
+//! `orc worker ls|show|add|pause|resume|retire|step`
 
 use super::ages;
 use super::args;
@@ -7,6 +7,7 @@ use super::error::{CliError, Result};
 use super::lane::switch;
 use super::names;
 use super::output::{Cell, Table, Tone};
+use super::step;
 use crate::domain::{Command, ProjectId, Worker, WorkerStatus};
 use crate::store::NewWorker;
 use clap::{Args, Subcommand, ValueHint};
@@ -30,6 +31,8 @@ pub enum Verb {
     Resume(Named),
     /// Let a worker go; its history stays
     Retire(Named),
+    /// Go on with its session yourself, in the backend's own console; it takes no job meanwhile
+    Step(Named),
 }
 
 #[derive(Args)]
@@ -74,6 +77,7 @@ pub fn run(cx: &mut Context, verb: Verb) -> Result {
         Verb::Add(a) => add(cx, a),
         Verb::Pause(n) => by_id(cx, &n.worker, |worker| Command::PauseWorker { worker, paused: true }),
         Verb::Resume(n) => by_id(cx, &n.worker, |worker| Command::PauseWorker { worker, paused: false }),
+        Verb::Step(n) => step::run(cx, &n.worker),
         Verb::Retire(n) => by_id(cx, &n.worker, |worker| Command::RetireWorker { worker }),
     }
 }

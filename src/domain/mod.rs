@@ -26,7 +26,7 @@ mod why;
 pub mod words;
 mod worker;
 
-pub use agent::{AgentEvent, Hang, Level, Limit, LimitKind};
+pub use agent::{AgentEvent, Hang, Level, Limit, LimitKind, tool_gist};
 pub use attempt::{Attempt, ExitReport, Outcome, ProcessIdentity, Usage};
 pub use budget::{Budget, BudgetLimits};
 #[cfg(test)]
@@ -43,7 +43,7 @@ pub use prompt::{PartKind, PromptDocument, PromptPart, blank_comments, sha256_he
 pub use queue::{ClaimOrder, Queue, QueuedJob, Rank, rank};
 pub use resolve::{Resolution, SessionLimits, resolve, rotation};
 pub use retry::{Next, RetryPolicy, after, backoff};
-pub use rows::{BackendPause, JobFilter, JobRow, LogFilter, LogLine, Page, Severity, StateCounts};
+pub use rows::{BackendPause, JobFilter, JobGroup, JobPage, JobPlace, JobRow, JobsFrom, LogFilter, LogLine, Page, Severity, StateCounts};
 pub use time::Timestamp;
 pub use tokens::{BYTES_PER_TOKEN, estimate};
 pub use transition::allowed;

@@ -1,9 +1,10 @@
 //! The console's desk: a thread with a database connection of its own that answers questions and applies commands, so that
 //! neither the console nor the engine ever waits for the other.
 
+use super::step::{self, StepError};
 use super::why;
 use crate::config::{Settings, Workspace};
-use crate::domain::{Attempt, AttemptId, Command, JobId, PromptPart, WorkerId};
+use crate::domain::{Attempt, AttemptId, Command, JobId, JobPage, JobsFrom, PromptPart, WorkerId};
 use crate::os::clock;
 use crate::store::{Store, StoreError, apply};
 use crate::wire::{Answer, From, JobDetail, Query, SpooledEvent, WorkerDetail, files};
@@ -56,6 +57,8 @@ impl Desk {
 enum DeskError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Step(#[from] StepError),
     #[error("cannot read {}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },
 }
@@ -79,9 +82,12 @@ impl Open {
         Ok(match query {
             Query::Jobs { filter, page } => {
                 let store = self.store()?;
-                let mut rows = store.jobs(filter, crate::domain::Page { limit: page.limit + 1, ..*page })?;
+                let mut rows = store.job_list(filter, JobPage { limit: page.limit + 1, ..*page })?;
                 let more = rows.len() > page.limit;
-                rows.truncate(page.limit);
+                match page.from {
+                    JobsFrom::Top | JobsFrom::After(_) => rows.truncate(page.limit),
+                    JobsFrom::Before(_) | JobsFrom::End => _ = rows.drain(..rows.len().saturating_sub(page.limit)),
+                }
                 Answer::Jobs { counts: store.job_counts(filter)?, filter: filter.clone(), page: *page, rows, more }
             }
             Query::Job { job } => Answer::Job(Box::new(self.job(*job)?)),
@@ -93,6 +99,7 @@ impl Open {
                 Answer::Log { filter: filter.clone(), page: *page, lines, more }
             }
             Query::Worker { worker } => Answer::Worker(Box::new(self.worker(*worker)?)),
+            Query::Step { worker } => self.step(*worker)?,
             Query::Command(command) => self.command(command)?,
         })
     }
@@ -115,6 +122,13 @@ impl Open {
             self.settings = Arc::new(settings);
         }
         self.settings.clone()
+    }
+
+    fn step(&mut self, worker: WorkerId) -> Result<Answer, DeskError> {
+        let (workspace, settings) = (self.workspace.clone(), self.settings.clone());
+        let step = step::into(self.store()?, &workspace, &settings, worker, "operator", clock::now())?;
+        (self.wake)();
+        Ok(Answer::Step(Box::new(step)))
     }
 
     fn job(&mut self, id: JobId) -> Result<JobDetail, DeskError> {

@@ -19,6 +19,7 @@ mod run;
 mod seat;
 mod snapshot;
 mod state;
+pub mod step;
 pub mod why;
 
 pub use self::core::{Core, Flow, Parts};

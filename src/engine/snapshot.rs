@@ -147,7 +147,7 @@ impl State {
         }
         for (attempt, l) in &self.lives {
             if let Some(hang) = l.hang {
-                say(Severity::Warn, format!("{} does not move ({hang})", l.worker_name), "Enter to look, x to kill", Some(l.job));
+                say(Severity::Warn, format!("{} {}", l.worker_name, hang.says()), "Enter to look, x to kill", Some(l.job));
             }
             if l.probing {
                 say(Severity::Warn, format!("{}: its process is gone, leftovers are being ended", l.worker_name), "wait", Some(l.job));

@@ -8,6 +8,7 @@ mod commands;
 mod error;
 mod events;
 mod jobs;
+mod list;
 mod migrate;
 mod pages;
 mod projects;

@@ -7,7 +7,9 @@ use super::screens::dashboard::{self, Pane};
 use super::screens::job::Tab;
 use super::screens::{job, jobs, logs, workers};
 use super::text;
+use super::update::focused_worker;
 use super::widgets::{Pen, empty, fold, pane};
+use crate::domain::WorkerStatus;
 use crate::wire::{EngineMode, Severity};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -135,7 +137,8 @@ fn second(model: &Model, mut pen: Pen<'_>) {
     let s = &model.snapshot;
     let wide = pen.left() >= 140;
     pen.gap(1);
-    if s.demo && pen.left() > 100 {
+    // what needs the operator has the room first
+    if s.demo && pen.left() > if s.attention.is_empty() { 100 } else { 150 } {
         pen.put("throw-away workspace with recorded agents", t.warn).put("  ", t.dim);
     } else if wide || (pen.left() >= 110 && s.attention.is_empty()) {
         let path = tail(&s.workspace, 40);
@@ -166,17 +169,20 @@ fn second(model: &Model, mut pen: Pen<'_>) {
         Some(Severity::Warn) => ("▲", t.badge_warn),
         _ => ("·", t.badge),
     };
+    // what it is comes before how many there are, and both before what helps
+    let says = text::local_times(&text::clean_line(&first.says), model.now, model.utc_offset).into_owned();
     let remedy = if first.remedy.is_empty() { String::new() } else { format!(" → {}", text::clean_line(&first.remedy)) };
-    let says = format!("{}{remedy}", text::clean_line(&first.says));
-    let badge = match needs {
-        n if pen.left() < 60 => format!(" {mark} {n} "),
-        1 => format!(" {mark} 1 needs you "),
-        n => format!(" {mark} {n} need you "),
-    };
-    let width = (text::width(&badge) + 1 + text::width(&says) + 1) as u16;
-    pen.gap(2).skip_to_right(width).put(&badge, style).gap(1);
+    let long = if needs == 1 { format!(" {mark} 1 needs you ") } else { format!(" {mark} {needs} need you ") };
+    let short = format!(" {mark} {needs} ");
+    let room = usize::from(pen.left().saturating_sub(2));
+    let width = |badge: &str, remedy: &str| text::width(badge) + text::width(&says) + text::width(remedy) + 2;
+    let (badge, remedy) = [(&long, remedy.as_str()), (&short, remedy.as_str()), (&long, ""), (&short, "")]
+        .into_iter()
+        .find(|(badge, remedy)| width(badge, remedy) <= room)
+        .unwrap_or((&short, ""));
+    pen.gap(2).skip_to_right(width(badge, remedy) as u16).put(badge, style).gap(1);
     let room = pen.left().saturating_sub(1);
-    pen.cell(&says, room, t.text);
+    pen.cell(&format!("{says}{remedy}"), room, t.text);
 }
 
 /// The end of a path, cut at the front.
@@ -232,7 +238,7 @@ pub(super) fn here(model: &Model) -> Vec<(Action, &'static str)> {
                 Pane::Lanes => {
                     vec![(Open, "open"), (Dispatch, "dispatch"), (Pause, "pause lane"), (Kill, "kill"), (Raise, "raise"), (Lower, "lower")]
                 }
-                Pane::Workers => vec![(Open, "open"), (Dispatch, "dispatch"), (Pause, "pause worker"), (Kill, "kill job")],
+                Pane::Workers => worker_keys(model, "open"),
                 Pane::Budget => vec![(Dispatch, "dispatch"), (Pause, "pause backend")],
                 Pane::Log => vec![
                     (Open, "open job"),
@@ -260,7 +266,9 @@ pub(super) fn here(model: &Model) -> Vec<(Action, &'static str)> {
         ],
         View::Workers if model.workers.reading => vec![(Open, "open job"), (NextPane, "list"), (Pause, "pause worker"), (Back, "list")],
         View::Workers => {
-            vec![(Open, "open job"), (NextPane, "detail"), (Pause, "pause worker"), (Kill, "kill job"), (Filter, "filter"), (Copy, "copy")]
+            let mut keys = worker_keys(model, "detail");
+            keys.extend([(NextPane, "detail"), (Filter, "filter"), (Copy, "copy name")]);
+            keys
         }
         View::Logs => vec![
             (Open, "open job"),
@@ -270,6 +278,18 @@ pub(super) fn here(model: &Model) -> Vec<(Action, &'static str)> {
             (Bottom, "newest"),
             (Copy, "copy line"),
         ],
+    }
+}
+
+/// What can be done with the worker that has the focus.
+fn worker_keys(model: &Model, idle: &'static str) -> Vec<(Action, &'static str)> {
+    use Action::*;
+    let Some(w) = focused_worker(model) else { return vec![(Dispatch, "dispatch")] };
+    let hold = if w.status == WorkerStatus::Paused { "resume worker" } else { "pause worker" };
+    match (&w.live, &w.session) {
+        (Some(_), _) => vec![(Open, "open job"), (Pause, hold), (Kill, "kill job"), (Dispatch, "dispatch")],
+        (None, Some(_)) => vec![(Open, idle), (Pause, hold), (Step, "step into its session"), (Dispatch, "dispatch")],
+        (None, None) => vec![(Open, idle), (Pause, hold), (Dispatch, "dispatch")],
     }
 }
 

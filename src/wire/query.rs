@@ -3,16 +3,18 @@
 use super::frame::SpooledEvent;
 use super::snapshot::WorkerRow;
 use crate::domain::{
-    Applied, Attempt, AttemptId, Command, Job, JobFilter, JobId, JobRow, LogFilter, LogLine, Page, PromptPart, StateCounts, Verdict,
-    WorkerId,
+    Applied, Attempt, AttemptId, Command, Job, JobFilter, JobId, JobPage, JobRow, LogFilter, LogLine, Page, PromptPart, StateCounts,
+    Verdict, WorkerId,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// A question to the desk (`engine::desk`).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Query {
-    /// A page of jobs.
-    Jobs { filter: JobFilter, page: Page },
+    /// A page of jobs, in the list's order.
+    Jobs { filter: JobFilter, page: JobPage },
     /// One job in full.
     Job { job: JobId },
     /// A stretch of an attempt's transcript.
@@ -21,6 +23,8 @@ pub enum Query {
     Log { filter: LogFilter, page: Page },
     /// One worker with its newest attempts.
     Worker { worker: WorkerId },
+    /// Lease a worker for its operator: it is paused, and the answer says how its session is gone on with by hand.
+    Step { worker: WorkerId },
     /// Not a question: a command to apply.
     Command(Command),
 }
@@ -30,9 +34,10 @@ pub enum Query {
 pub enum Answer {
     Jobs {
         filter: JobFilter,
-        page: Page,
+        page: JobPage,
         rows: Vec<JobRow>,
         counts: StateCounts,
+        /// There are further ones in the direction of reading.
         more: bool,
     },
     Job(Box<JobDetail>),
@@ -50,6 +55,7 @@ pub enum Answer {
         more: bool,
     },
     Worker(Box<WorkerDetail>),
+    Step(Box<Step>),
     Applied {
         command: Command,
         applied: Applied,
@@ -70,6 +76,22 @@ pub enum From {
     After(u64),
     /// Those before this sequence number.
     Before(u64),
+}
+
+/// How a worker's session is gone on with on the operator's terminal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    pub worker: WorkerId,
+    pub name: String,
+    /// The backend's own interactive program with its arguments.
+    pub argv: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    /// Not inherited. A trailing `*` matches any ending.
+    pub env_remove: Vec<String>,
+    /// Where the session belongs.
+    pub cwd: PathBuf,
+    /// What gives the worker back afterwards; `None` where it had been paused before.
+    pub release: Option<Command>,
 }
 
 /// One job in full.

@@ -233,7 +233,7 @@ pub fn draw_line(line: &LogLine, area: Rect, row: u16, buf: &mut Buffer, look: &
     pen.gap(1);
     let actor = if wide { 14 } else { 0 };
     let room = pen.left().saturating_sub(actor + u16::from(wide));
-    pen.cell(&line.text, room, t.text);
+    pen.cell(&text::local_times(&line.text, line.at, look.utc_offset), room, t.text);
     if wide {
         pen.gap(1).right_cell(&line.actor, actor - 1, t.dim);
     }

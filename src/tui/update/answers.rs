@@ -33,6 +33,10 @@ pub fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
             model.logs.take(&model.book, &filter, &page, lines, more);
         }
         Answer::Worker(detail) => model.workers.take(detail),
+        Answer::Step(step) => {
+            model.say(Severity::Info, format!("stepping into the session of {} …", step.name));
+            return vec![Effect::StepInto(step)];
+        }
         Answer::Applied { command, applied } => return applied_(model, &command, applied),
         Answer::Failed { query, message } => return failed(model, query, message),
     }
@@ -48,6 +52,7 @@ fn answers(query: &Query, answer: &Answer) -> bool {
         (Query::Transcript { attempt, from, .. }, Answer::Transcript { attempt: a, from: f, .. }) => attempt == a && from == f,
         (Query::Log { filter, page }, Answer::Log { filter: f, page: p, .. }) => filter == f && page == p,
         (Query::Worker { worker }, Answer::Worker(d)) => *worker == d.worker.id,
+        (Query::Step { worker }, Answer::Step(s)) => *worker == s.worker,
         _ => false,
     }
 }
@@ -64,6 +69,7 @@ fn failed(model: &mut Model, query: Query, message: String) -> Vec<Effect> {
             model.logs.give_up();
         }
         Query::Worker { worker } => model.workers.give_up(worker),
+        Query::Step { .. } => {}
         Query::Job { job } => {
             let waits = |o: &Overlay| matches!(o, Overlay::Confirm(c) if c.awaits == Some(job));
             model.overlays.retain(|o| !waits(o));

@@ -173,6 +173,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Retry => return commands::retry(model),
         Action::Pause => return commands::pause(model),
         Action::PauseEngine => return commands::pause_engine(model),
+        Action::Step => return commands::step(model),
         Action::Undo => return batches::undo(model),
         Action::Mark => {
             if model.open.is_empty() && model.view == View::Jobs {

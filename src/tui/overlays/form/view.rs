@@ -55,6 +55,8 @@ impl Form {
             }
             if let Some(error) = self.errors.get(field) {
                 pen.gap(1).put("✗ ", t.fail).put(error, t.fail);
+            } else if let Some(fix) = self.warning(*field).filter(|_| !focused || inset.width < 70) {
+                pen.gap(1).put("▲ not here: ", t.warn).put(fix, t.warn);
             }
         }
         if inset.width >= 70 && self.focus != Field::Prompt && self.errors.is_empty() {
@@ -105,6 +107,9 @@ impl Form {
             let mut pen = Pen::new(buf, area, row as u16);
             pen.put(if chosen { "● " } else { "○ " }, if chosen { t.accent } else { t.dim });
             pen.put(choice, if chosen { t.title } else { t.dim });
+            if self.focus == Field::Backend && self.names.missing.contains_key(choice) {
+                pen.put("  not on this machine", t.warn);
+            }
             if row + 1 == rows && choices.len() > top + rows {
                 pen.put(&format!("  … {} more", choices.len() - top - rows), t.dim);
             }
