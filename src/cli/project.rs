@@ -7,7 +7,7 @@ use super::error::{CliError, Result};
 use super::job::list;
 use super::output::Table;
 use crate::config::Workspace;
-use crate::domain::{JobFilter, ProjectId};
+use crate::domain::{Act, JobFilter, ProjectId};
 use crate::store::Project;
 use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
@@ -69,7 +69,7 @@ fn add(cx: &mut Context, a: &Add) -> Result {
     };
     let dir = dir.to_str().ok_or_else(|| CliError::usage(format!("{} is not valid UTF-8", dir.display())))?.to_owned();
     let mut store = cx.writer()?;
-    let (actor, now) = (cx.actor(&store), cx.now());
+    let (actor, now) = (cx.permit(&mut store, &Act::Steer("making a project"))?.to_string(), cx.now());
     let id = store.write(|tx| tx.add_project(&a.title, Some(&dir), &actor, now))?;
     cx.wake()?;
     if cx.out.json { cx.out.value(&json!({ "id": id })) } else { cx.out.line(&format!("project {id}")) }
@@ -133,7 +133,7 @@ fn show(cx: &mut Context, id: ProjectId) -> Result {
     cx.out.fields(&[
         ("project", project.id.to_string()),
         ("title", project.title),
-        ("state", project.state),
+        ("state", project.state.to_string()),
         ("folder", project.dir.unwrap_or_else(|| "-".into())),
         ("made", project.created_at.to_string()),
     ])?;

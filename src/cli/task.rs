@@ -6,7 +6,7 @@ use super::context::Context;
 use super::error::{CliError, Result};
 use super::output::Table;
 use super::project;
-use crate::domain::{ProjectId, TaskId};
+use crate::domain::{Act, ProjectId, TaskId};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -53,7 +53,7 @@ pub fn run(cx: &mut Context, verb: Verb) -> Result {
         Verb::Add(a) => {
             let mut store = cx.writer()?;
             project::known(&store, a.project_id)?;
-            let (actor, now) = (cx.actor(&store), cx.now());
+            let (actor, now) = (cx.permit(&mut store, &Act::AddTask(a.project_id))?.to_string(), cx.now());
             let id = store.write(|tx| tx.add_task(a.project_id, &a.title, &actor, now))?;
             cx.wake()?;
             if cx.out.json { cx.out.value(&json!({ "id": id })) } else { cx.out.line(&format!("task {id}")) }

@@ -99,7 +99,8 @@ impl Open {
 
     fn command(&mut self, command: &Command) -> Result<Answer, DeskError> {
         let now = clock::now();
-        let applied = self.store()?.write(|tx| apply(tx, command, "operator", now))?;
+        let who = super::actor::this(self.store()?)?;
+        let applied = self.store()?.write(|tx| apply(tx, command, &who, now))?;
         (self.wake)();
         Ok(Answer::Applied { command: command.clone(), applied })
     }
