@@ -1,8 +1,9 @@
-//! `orc task add|ls|show`
+//! `orc task add|ls|show|ask`
 
 use super::ages;
 use super::args;
 use super::context::Context;
+use super::decision;
 use super::error::{CliError, Result};
 use super::output::Table;
 use super::project;
@@ -18,6 +19,17 @@ pub enum Verb {
     Ls(Ls),
     /// Show one
     Show(Show),
+    /// Ask the operator; the task waits, and goes on with the answer
+    Ask(Ask),
+}
+
+#[derive(Args)]
+pub struct Ask {
+    /// The task's number
+    #[arg(value_parser = args::id::<TaskId>)]
+    id: TaskId,
+    #[command(flatten)]
+    card: decision::Card,
 }
 
 #[derive(Args)]
@@ -80,6 +92,7 @@ pub fn run(cx: &mut Context, verb: Verb) -> Result {
             }
             cx.out.table(&table, "no tasks: `orc task add --title T --project-id N`")
         }
+        Verb::Ask(a) => decision::ask(cx, a.card, Some(a.id)),
         Verb::Show(s) => {
             let store = cx.reader()?;
             let t = store
