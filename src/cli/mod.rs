@@ -6,6 +6,7 @@ mod args;
 mod backend;
 mod completions;
 mod context;
+mod decision;
 pub mod demo;
 mod doctor;
 mod engine;

@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::error::{CliError, Kind, Result};
 use super::names;
+use crate::domain::Act;
 use crate::engine::step::{self, StepError};
 use crate::os::Guest;
 use crate::wire::Step;
@@ -22,7 +23,7 @@ pub fn run(cx: &mut Context, name: &str) -> Result {
     let (workspace, settings) = (cx.workspace()?.clone(), cx.settings()?);
     let mut store = cx.writer()?;
     let worker = names::worker(&store, name)?;
-    let actor = cx.actor(&store);
+    let actor = cx.permit(&mut store, &Act::Steer("stepping into a session"))?.to_string();
     let step = step::into(&mut store, &workspace, &settings, worker.id, &actor, cx.now()).map_err(told)?;
     cx.wake()?;
     let ended = visit(&step);

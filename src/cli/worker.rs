@@ -8,7 +8,7 @@ use super::lane::switch;
 use super::names;
 use super::output::{Cell, Table, Tone};
 use super::step;
-use crate::domain::{Command, ProjectId, Worker, WorkerStatus};
+use crate::domain::{Act, Command, ProjectId, Worker, WorkerStatus};
 use crate::store::NewWorker;
 use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
@@ -193,7 +193,7 @@ fn add(cx: &mut Context, a: Add) -> Result {
         project_id: a.project_id,
         directory,
     };
-    let (actor, now) = (cx.actor(&store), cx.now());
+    let (actor, now) = (cx.permit(&mut store, &Act::Steer("making a worker"))?.to_string(), cx.now());
     let id = store.write(|tx| tx.add_worker(&worker, &actor, now))?;
     cx.wake()?;
     if cx.out.json { cx.out.value(&json!({ "id": id, "name": worker.name })) } else { cx.out.line(&format!("worker {id} {}", worker.name)) }

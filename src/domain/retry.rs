@@ -33,6 +33,12 @@ pub enum Next {
         lost: bool,
         note: String,
     },
+    /// It asked the operator and waits for the answer. `counts`, `lost` as for `Queued`.
+    Waiting {
+        counts: bool,
+        lost: bool,
+        note: String,
+    },
     Failed {
         note: String,
     },
@@ -80,6 +86,22 @@ pub fn after(
     }
 }
 
+/// What follows where the job asked the operator: `open` cards still wait, `answered` ones were settled while the attempt ran,
+/// too late for it to know. A job with an open card waits, whatever else would follow but its end; one whose attempt went well
+/// goes on with the answer, at no cost in attempts.
+pub fn with_questions(next: Next, open: usize, answered: usize) -> Next {
+    match next {
+        Next::Done if open > 0 => Next::Waiting { counts: false, lost: false, note: "it asked the operator".into() },
+        Next::Done if answered > 0 => {
+            Next::Queued { ready_at: None, counts: false, lost: false, note: "it goes on with the operator's answer".into() }
+        }
+        Next::Queued { counts, lost, note, .. } if open > 0 => {
+            Next::Waiting { counts, lost, note: format!("it asked the operator; {note}") }
+        }
+        other => other,
+    }
+}
+
 /// The delay after the n-th attempt that counted: `base * 2^(n-1)`, at most `max`, times 0.5 to 1 ("equal jitter": Brooker,
 /// "Exponential Backoff And Jitter", 2015).
 pub fn backoff(n: u32, policy: &RetryPolicy, jitter: f64) -> Duration {
@@ -109,6 +131,20 @@ mod tests {
 
     fn next(outcome: Outcome, limit: Option<LimitKind>, attempts: u32, losses: u32) -> Next {
         after(&report(outcome, limit), attempts, 3, losses, &RetryPolicy::default(), 1.0, NOW)
+    }
+
+    #[test]
+    fn whoever_asked_waits_for_the_answer_and_then_goes_on() {
+        let waits = |next: &Next| matches!(next, Next::Waiting { counts: false, lost: false, .. });
+        assert!(waits(&with_questions(Next::Done, 1, 0)));
+        assert!(waits(&with_questions(Next::Done, 1, 1)));
+        assert!(matches!(with_questions(Next::Done, 0, 1), Next::Queued { counts: false, lost: false, ready_at: None, .. }));
+        assert_eq!(with_questions(Next::Done, 0, 0), Next::Done);
+        let again = next(Outcome::Error, None, 0, 0);
+        assert!(matches!(with_questions(again.clone(), 1, 0), Next::Waiting { counts: true, .. }));
+        assert_eq!(with_questions(again.clone(), 0, 1), again, "the delay of a retry stays");
+        let failed = Next::Failed { note: "x".into() };
+        assert_eq!(with_questions(failed.clone(), 1, 0), failed);
     }
 
     #[test]

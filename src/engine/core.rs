@@ -82,6 +82,8 @@ impl<L: Launcher> Core<L> {
             adopting: BTreeSet::new(),
             acked: BTreeSet::new(),
             next_date: None,
+            next_deadline: None,
+            cards: Vec::new(),
             streaks: BTreeMap::new(),
             context_tokens: super::why::CONTEXT,
             shim,
@@ -175,6 +177,10 @@ impl<L: Launcher> Core<L> {
             state.acknowledge(tx, out)?;
             state.sync(tx, now, out)?;
             state.lift_pauses(tx, now)?;
+            if state.next_deadline.is_some_and(|t| t <= now) {
+                tx.expire_decisions(now)?;
+                state.sync(tx, now, out)?;
+            }
             if state.next_date.is_some_and(|t| t <= now) {
                 tx.release_dates(now)?;
                 state.sync(tx, now, out)?;

@@ -106,12 +106,13 @@ impl Open {
 
     fn command(&mut self, command: &Command) -> Result<Answer, DeskError> {
         let now = clock::now();
+        let who = super::actor::this(self.store()?)?;
         let mut asked = command.clone();
         // A console asks for no number of attempts: the setting decides.
         if let Command::AddJob { spec } = &mut asked {
             spec.max_attempts = self.settings().max_attempts;
         }
-        let applied = self.store()?.write(|tx| apply(tx, &asked, "operator", now))?;
+        let applied = self.store()?.write(|tx| apply(tx, &asked, &who, now))?;
         (self.wake)();
         Ok(Answer::Applied { command: command.clone(), applied })
     }

@@ -193,10 +193,12 @@ impl State {
         let mut skills = worker.map(|w| w.skills.clone()).unwrap_or_default();
         let more: Vec<String> = job.spec.skills.iter().filter(|s| !skills.contains(s)).cloned().collect();
         skills.extend(more);
+        let answers = tx.decisions_of(job.id).map_err(|e| e.to_string())?;
         assemble(
             &self.workspace,
             &PromptInput {
                 job,
+                answers: &answers,
                 project: project.as_deref(),
                 persona: job.spec.persona.as_deref().or(worker.and_then(|w| w.persona.as_deref())),
                 skills: &skills,

@@ -1,5 +1,6 @@
 //! The engine: one loop that owns what runs, and what stands around it.
 
+pub mod actor;
 mod adopt;
 mod core;
 mod desk;

@@ -154,6 +154,11 @@ impl State {
             }
             let _ = attempt;
         }
+        for card in &self.cards {
+            let remedy = format!("orc decision answer {} {}", card.id, card.asked.choices.first().map_or("KEY", |c| &c.key));
+            let late = if card.overdue(now) { " (overdue)" } else { "" };
+            say(Severity::Warn, format!("asked: {}{late}", card.asked.question), &remedy, card.asked.job);
+        }
         if let Some(age) = self.queue.oldest().map(|t| now.since(t))
             && age > self.capacity.limits.starvation_after
         {

@@ -5,7 +5,9 @@ use super::input::{Input, Link};
 use super::launcher::Launch;
 use super::live::Lives;
 use crate::config::{Backend, Settings, Workspace};
-use crate::domain::{AttemptId, Capacity, ExitReport, Expected, JobId, LogLine, Outcome, Queue, Timestamp, Worker, WorkerId, WorkerStatus};
+use crate::domain::{
+    AttemptId, Capacity, Decision, ExitReport, Expected, JobId, LogLine, Outcome, Queue, Timestamp, Worker, WorkerId, WorkerStatus,
+};
 use crate::memory::Episodes;
 use crate::store::{EngineState, OpenAttempt, QueuedRow, Store, StoreError, Tx};
 use crate::wire::EngineFrame;
@@ -64,6 +66,10 @@ pub(super) struct State {
     /// Attempts with events taken in this batch.
     pub acked: BTreeSet<AttemptId>,
     pub next_date: Option<Timestamp>,
+    /// When the next unanswered card takes its default.
+    pub next_deadline: Option<Timestamp>,
+    /// What waits for the operator.
+    pub cards: Vec<Decision>,
     /// Refusals in a row and the time of the last, by backend, until an attempt that began after it gets an answer.
     pub streaks: BTreeMap<String, (u32, Timestamp)>,
     /// Tokens of the system text, as last assembled.
@@ -170,6 +176,8 @@ impl State {
     fn refresh_waiting(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         self.waiting = store.waiting_by_lane()?;
         self.next_date = store.next_date()?;
+        self.next_deadline = store.next_deadline()?;
+        self.cards = store.decisions(false)?;
         self.fill_capacity(now);
         Ok(())
     }
@@ -301,6 +309,6 @@ impl State {
     pub(super) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
         let pauses = self.switches.pauses.values().filter_map(|(p, _)| p.until);
         let window = (!self.queue.is_empty()).then(|| self.capacity.budget.next_change(&self.capacity.limits.budget, now)).flatten();
-        self.next_date.into_iter().chain(pauses).chain(window).chain(self.queue.next_ready(now)).min()
+        self.next_date.into_iter().chain(self.next_deadline).chain(pauses).chain(window).chain(self.queue.next_ready(now)).min()
     }
 }

@@ -5,6 +5,7 @@ mod attempts;
 mod board;
 mod capacity;
 mod commands;
+mod decisions;
 mod error;
 mod events;
 mod jobs;

@@ -1,6 +1,7 @@
 //! Real engines, real job processes, and SIGKILL. A job's script appends its job and attempt to a file, so that the test
 //! counts what ran and not what was written down.
 
+mod asking;
 mod chaos;
 mod life;
 mod settings;
@@ -56,6 +57,14 @@ impl Bench {
         std::fs::read_to_string(self.path("engine.err")).unwrap_or_default()
     }
 
+    /// A program of ours as the operator starts it.
+    pub fn command(&self, program: &str) -> std::process::Command {
+        let path = if program == "pm" { env!("CARGO_BIN_EXE_pm") } else { env!("CARGO_BIN_EXE_orc") };
+        let mut command = std::process::Command::new(path);
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.dir.path()).env("ORC_WORKSPACE", self.path("ws"));
+        command
+    }
+
     /// SIGKILL.
     pub fn crash(&mut self) {
         let mut engine = self.engine.take().unwrap();
@@ -87,7 +96,7 @@ impl Bench {
     }
 
     pub fn apply(&mut self, command: Command) -> Applied {
-        let applied = self.store.write(|tx| apply(tx, &command, "operator", clock::now())).unwrap();
+        let applied = self.store.write(|tx| apply(tx, &command, &orc::domain::Actor::Operator, clock::now())).unwrap();
         orc::engine::wake(&self.workspace.socket());
         applied
     }

@@ -180,7 +180,7 @@ type Wake = RefCell<Option<mpsc::Sender<Input>>>;
 impl Operator {
     fn apply(&mut self, command: &Command, wake: &Wake) -> Applied {
         let now = self.world.now();
-        let applied = self.store.write(|tx| apply(tx, command, "operator", now)).unwrap();
+        let applied = self.store.write(|tx| apply(tx, command, &orc::domain::Actor::Operator, now)).unwrap();
         // A byte on the socket can get lost too: the tick finds it.
         if !self.world.fault(5)
             && let Some(inputs) = wake.borrow().as_ref()
