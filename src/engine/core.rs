@@ -89,6 +89,7 @@ impl<L: Launcher> Core<L> {
             episodes: None,
             unwritten: Vec::new(),
             today: crate::store::Day::default(),
+            lane_rows: Default::default(),
             today_at: None,
             unread: None,
             trouble: None,

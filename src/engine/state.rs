@@ -74,6 +74,7 @@ pub(super) struct State {
     /// Events that are committed and not yet in the raw log.
     pub unwritten: Vec<LogLine>,
     pub today: crate::store::Day,
+    pub lane_rows: [super::snapshot::LaneRows; 3],
     pub today_at: Option<Timestamp>,
     /// What is wrong with the settings' files, while the last good settings are in use.
     pub unread: Option<String>,
