@@ -82,6 +82,7 @@ impl<L: Launcher> Core<L> {
             acked: BTreeSet::new(),
             next_date: None,
             streaks: BTreeMap::new(),
+            stand_ins: BTreeMap::new(),
             context_tokens: super::why::CONTEXT,
             shim,
             host_checked: None,
@@ -166,6 +167,7 @@ impl<L: Launcher> Core<L> {
             state.acknowledge(tx, out)?;
             state.sync(tx, now, out)?;
             state.lift_pauses(tx, now)?;
+            state.sync(tx, now, out)?;
             if state.next_date.is_some_and(|t| t <= now) {
                 tx.release_dates(now)?;
                 state.sync(tx, now, out)?;

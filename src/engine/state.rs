@@ -63,6 +63,8 @@ pub(super) struct State {
     pub next_date: Option<Timestamp>,
     /// Refusals in a row and the time of the last, by backend, until an attempt that began after it gets an answer.
     pub streaks: BTreeMap<String, (u32, Timestamp)>,
+    /// Paused backends, and who takes their jobs meanwhile.
+    pub stand_ins: BTreeMap<String, String>,
     /// Tokens of the system text, as last assembled.
     pub context_tokens: u64,
     /// Our own small program.
@@ -118,6 +120,7 @@ impl State {
         }
         self.queue = Queue::default();
         self.last_event = store.last_event()?;
+        self.stand_ins = super::failover::stand_ins(&self.settings, &self.backends, &store.engine_state()?.pauses);
         for row in store.queued()? {
             self.enqueue(row);
         }
@@ -196,7 +199,8 @@ impl State {
                 out.push(Effect::Send(link, cancel));
             }
         }
-        self.refresh(tx, now)
+        self.refresh(tx, now)?;
+        self.settle_failover(tx)
     }
 
     pub(super) fn enqueue(&mut self, row: QueuedRow) {

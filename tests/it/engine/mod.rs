@@ -2,6 +2,7 @@
 //! counts what ran and not what was written down.
 
 mod chaos;
+mod failover;
 mod life;
 mod settings;
 
