@@ -85,6 +85,7 @@ impl<L: Launcher> Core<L> {
             next_deadline: None,
             cards: Vec::new(),
             streaks: BTreeMap::new(),
+            stand_ins: BTreeMap::new(),
             context_tokens: super::why::CONTEXT,
             shim,
             host_checked: None,
@@ -92,6 +93,7 @@ impl<L: Launcher> Core<L> {
             episodes: None,
             unwritten: Vec::new(),
             today: crate::store::Day::default(),
+            lane_rows: Default::default(),
             today_at: None,
             unread: None,
             today_old: false,
@@ -177,6 +179,7 @@ impl<L: Launcher> Core<L> {
             state.acknowledge(tx, out)?;
             state.sync(tx, now, out)?;
             state.lift_pauses(tx, now)?;
+            state.sync(tx, now, out)?;
             if state.next_deadline.is_some_and(|t| t <= now) {
                 tx.expire_decisions(now)?;
                 state.sync(tx, now, out)?;

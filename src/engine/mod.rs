@@ -6,6 +6,7 @@ mod core;
 mod desk;
 mod dispatch;
 mod ended;
+mod failover;
 mod frames;
 mod gateway;
 mod handover;

@@ -82,7 +82,8 @@ impl State {
             let starts = before.remove(name).map(|b| b.starts).unwrap_or_default();
             self.capacity.backends.insert(name.clone(), crate::domain::BackendCapacity { starts, ..backend_capacity(backend) });
         }
-        // What each is expected to cost may have changed.
+        self.stand_ins = super::failover::stand_ins(&self.settings, &self.backends, &self.switches.pauses);
+        // What each is expected to cost may have changed, and who takes it.
         for row in tx.queued()? {
             self.enqueue(row);
         }

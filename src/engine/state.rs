@@ -72,6 +72,8 @@ pub(super) struct State {
     pub cards: Vec<Decision>,
     /// Refusals in a row and the time of the last, by backend, until an attempt that began after it gets an answer.
     pub streaks: BTreeMap<String, (u32, Timestamp)>,
+    /// Paused backends, and who takes their jobs meanwhile.
+    pub stand_ins: BTreeMap<String, String>,
     /// Tokens of the system text, as last assembled.
     pub context_tokens: u64,
     /// Our own small program.
@@ -83,6 +85,7 @@ pub(super) struct State {
     /// Events that are committed and not yet in the raw log.
     pub unwritten: Vec<LogLine>,
     pub today: crate::store::Day,
+    pub lane_rows: [super::snapshot::LaneRows; 3],
     pub today_at: Option<Timestamp>,
     /// Something has happened since they were counted.
     pub today_old: bool,
@@ -129,6 +132,7 @@ impl State {
         }
         self.queue = Queue::default();
         self.last_event = store.last_event()?;
+        self.stand_ins = super::failover::stand_ins(&self.settings, &self.backends, &store.engine_state()?.pauses);
         for row in store.queued()? {
             self.enqueue(row);
         }
@@ -226,16 +230,18 @@ impl State {
             }
         }
         if changes.other {
-            return self.refresh(tx, now);
+            self.refresh(tx, now)?;
+            return self.settle_failover(tx);
         }
         for id in changes.workers {
             self.reload_worker(tx, id)?;
         }
         if changes.waiting {
-            return self.refresh_waiting(tx, now);
+            self.refresh_waiting(tx, now)?;
+        } else {
+            self.fill_capacity(now);
         }
-        self.fill_capacity(now);
-        Ok(())
+        self.settle_failover(tx)
     }
 
     pub(super) fn enqueue(&mut self, row: QueuedRow) {

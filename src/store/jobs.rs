@@ -199,11 +199,11 @@ impl Tx<'_> {
         }
         if mv.to.is_final() {
             self.drop_questions(job, now)?;
-            // An ephemeral worker lives as long as its job, so that a retry finds its session.
+            // An ephemeral worker lives as long as its job, so that a retry finds its session. A job that was on two backends has two.
             self.run(
                 "UPDATE workers SET status = 'retired' WHERE persistent = 0 AND status = 'idle'
-                 AND id = (SELECT worker_id FROM attempts WHERE id = ?1)",
-                [attempt.map(|a| a.0)],
+                 AND id IN (SELECT worker_id FROM attempts WHERE job_id = ?1)",
+                [job.0],
             )?;
         }
         Ok(true)

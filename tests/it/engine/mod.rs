@@ -3,6 +3,7 @@
 
 mod asking;
 mod chaos;
+mod failover;
 mod life;
 mod settings;
 

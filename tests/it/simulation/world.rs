@@ -184,8 +184,8 @@ impl World {
                 break;
             }
             if self.below(2) == 0 {
-                usage.input += self.below(60);
-                usage.output += self.below(60);
+                usage.input += self.below(400);
+                usage.output += self.below(200);
                 self.say(id, AgentEvent::Usage { usage, cost_usd: None });
             } else {
                 self.say(id, AgentEvent::Text { text: format!("attempt {id} works") });
@@ -282,7 +282,7 @@ impl World {
             let changed = changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if self.fault(30) {
+            if self.fault(12) {
                 return None;
             }
             let (rest, exit) = self.with(id, |a| (a.spool.get(sent as usize..).map(<[_]>::to_vec), a.exit.clone()));
@@ -308,7 +308,7 @@ impl World {
                     return None;
                 }
             }
-            let pulse = Duration::from_millis(200 + self.below(3_000));
+            let pulse = Duration::from_millis(1_000 + self.below(15_000));
             tokio::select! {
                 () = &mut changed => {}
                 () = sleep(pulse) => {
