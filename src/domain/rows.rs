@@ -146,6 +146,9 @@ pub struct LogLine {
     /// What happened, a short word: `queued`, `running`, `done`, `worker`, `engine` …
     pub what: String,
     pub job: Option<JobId>,
+    /// The job's title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     pub attempt: Option<AttemptId>,
     /// One line for people.
     pub text: String,

@@ -261,7 +261,11 @@ impl<L: Launcher> Core<L> {
 
     /// Ends this engine's life in good order: the log says so.
     pub fn close(mut self, why: &str, now: Timestamp) {
-        let text = format!("engine left: {why}; {} job(s) go on", self.state.lives.len());
+        let jobs = match self.state.lives.len() {
+            1 => "1 job goes on".to_owned(),
+            n => format!("{n} jobs go on"),
+        };
+        let text = format!("engine left: {why}; {jobs}");
         let wrote = self.store.write(|tx| tx.event(&crate::store::Event::new(now, "engine", "engine", &text)));
         if let Err(e) = wrote {
             tracing::warn!("{e}");

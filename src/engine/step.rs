@@ -22,7 +22,7 @@ pub enum StepError {
     Working { name: String, job: JobId },
     #[error("{0} has no session yet: its first job begins one")]
     NoSession(String),
-    #[error("{backend} has no interactive form: `interactive_args` in its description would say how to go on with a session by hand")]
+    #[error("{backend} has no interactive form (`interactive_args` in its description)")]
     NoForm { backend: String },
     #[error("`{program}` is not there: {fix}")]
     NoProgram { program: String, fix: String },

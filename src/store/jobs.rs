@@ -89,7 +89,9 @@ impl Tx<'_> {
                 self.run("INSERT OR IGNORE INTO dependencies (job_id, depends_on) VALUES (?1, ?2)", params![job.0, on.0])?;
             }
             let text = match wait {
-                Some(WaitReason::Dependency) => format!("submitted by {}; waits for {blocked} job(s)", spec.origin),
+                Some(WaitReason::Dependency) => {
+                    format!("submitted by {}; waits for {blocked} job{}", spec.origin, if blocked == 1 { "" } else { "s" })
+                }
                 Some(WaitReason::Decision) => format!("submitted by {}; its task waits for an answer", spec.origin),
                 Some(_) => format!("submitted by {}; not before {}", spec.origin, spec.not_before.unwrap_or(now)),
                 None => format!("submitted by {}", spec.origin),

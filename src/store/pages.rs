@@ -13,6 +13,9 @@ pub(super) const ROW: &str = "SELECT j.id, j.title, j.state, j.wait_reason, j.pr
     (SELECT coalesce(sum(t.cost_usd), 0.0) FROM attempts t WHERE t.job_id = j.id) AS cost_usd
     FROM jobs j LEFT JOIN attempts a ON a.id = j.attempt_id";
 
+const LOG: &str =
+    "SELECT id, at, severity, actor, what, job_id, attempt_id, text, (SELECT j.title FROM jobs j WHERE j.id = job_id) AS title FROM events";
+
 /// Figures since an instant (the operator's midnight).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Day {
@@ -91,14 +94,16 @@ impl Store {
             values.push(job.0.into());
         }
         if !filter.text.is_empty() {
-            clauses.push("(text LIKE ? ESCAPE '\\' OR actor LIKE ? ESCAPE '\\' OR what LIKE ? ESCAPE '\\')".to_owned());
-            values.extend(std::iter::repeat_n(Value::from(like(&filter.text)), 3));
+            clauses.push(
+                "(text LIKE ? ESCAPE '\\' OR actor LIKE ? ESCAPE '\\' OR what LIKE ? ESCAPE '\\' OR title LIKE ? ESCAPE '\\')".to_owned(),
+            );
+            values.extend(std::iter::repeat_n(Value::from(like(&filter.text)), 4));
         }
         if let Some(before) = page.before {
             clauses.push("id < ?".to_owned());
             values.push(before.into());
         }
-        let sql = format!("SELECT * FROM events {} ORDER BY id DESC LIMIT {}", wher(&clauses), page.limit);
+        let sql = format!("{LOG} {} ORDER BY id DESC LIMIT {}", wher(&clauses), page.limit);
         row::all(self, &sql, params_from_iter(values), read_log)
     }
 
@@ -107,7 +112,7 @@ impl Store {
     /// # Errors
     /// The database.
     pub fn log_after(&self, after: i64, limit: usize) -> Result<Vec<LogLine>, StoreError> {
-        row::all(self, "SELECT * FROM events WHERE id > ?1 ORDER BY id LIMIT ?2", [after, limit as i64], read_log)
+        row::all(self, &format!("{LOG} WHERE id > ?1 ORDER BY id LIMIT ?2"), [after, limit as i64], read_log)
     }
 
     /// The figures since an instant.
@@ -220,6 +225,7 @@ fn read_log(r: &Row<'_>) -> rusqlite::Result<LogLine> {
         actor: r.get("actor")?,
         what: r.get("what")?,
         job: r.get::<_, Option<i64>>("job_id")?.map(JobId),
+        title: r.get("title")?,
         attempt: r.get::<_, Option<i64>>("attempt_id")?.map(AttemptId),
         text: r.get("text")?,
     })

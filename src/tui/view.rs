@@ -1,15 +1,13 @@
 //! The whole screen from the model: pure.
 
+use super::keyline::key_line;
 use super::keymap::Action;
 use super::model::{Model, View};
-use super::overlays::{Overlay, clear};
-use super::screens::dashboard::{self, Pane};
-use super::screens::job::Tab;
+use super::overlays::clear;
+use super::screens::dashboard;
 use super::screens::{job, jobs, logs, workers};
 use super::text;
-use super::update::focused_worker;
 use super::widgets::{Pen, empty, fold, pane};
-use crate::domain::WorkerStatus;
 use crate::wire::{EngineMode, Severity};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -209,139 +207,6 @@ fn log(model: &Model, area: Rect, buf: &mut Buffer) {
         return empty(inner, buf, &lines, t);
     }
     model.logs.draw(&model.book, inner, buf, &logs::LogLook { theme: t, utc_offset: model.utc_offset, focused: true });
-}
-
-/// The keys that matter on the screen as it is, most useful first, with words that say what they do here.
-pub(super) fn here(model: &Model) -> Vec<(Action, &'static str)> {
-    use Action::*;
-    if let Some(open) = model.job() {
-        let over = open.detail.as_ref().is_some_and(|d| d.job.state.is_final());
-        let mut keys = match open.tab {
-            Tab::Transcript => {
-                vec![(Open, "unfold"), (Follow, if open.transcript.follow { "freeze" } else { "follow" }), (FoldAll, "unfold all")]
-            }
-            Tab::Overview => vec![(Open, "open")],
-            _ => Vec::new(),
-        };
-        keys.push((NextPane, "next part"));
-        if over {
-            keys.push((Retry, "retry"));
-        } else {
-            keys.extend([(Kill, "kill"), (Raise, "raise"), (Lower, "lower")]);
-        }
-        keys.extend([(Copy, "copy"), (Back, "back")]);
-        return keys;
-    }
-    match model.view {
-        View::Dashboard => {
-            let mut keys = match model.dash.pane {
-                Pane::Lanes => {
-                    vec![(Open, "open"), (Dispatch, "dispatch"), (Pause, "pause lane"), (Kill, "kill"), (Raise, "raise"), (Lower, "lower")]
-                }
-                Pane::Workers => worker_keys(model, "open"),
-                Pane::Budget => vec![(Dispatch, "dispatch"), (Pause, "pause backend")],
-                Pane::Log => vec![
-                    (Open, "open job"),
-                    (Follow, if model.dash.log.follow { "freeze" } else { "follow" }),
-                    (Filter, "filter"),
-                    (Copy, "copy"),
-                    (Dispatch, "dispatch"),
-                ],
-            };
-            keys.extend([(NextPane, "next pane"), (PauseEngine, "pause all"), (Undo, "undo")]);
-            keys
-        }
-        View::Jobs => vec![
-            (Open, "open"),
-            (Dispatch, "dispatch"),
-            (Kill, "kill"),
-            (Filter, "filter"),
-            (Mark, "mark"),
-            (Retry, "retry"),
-            (Right, "next tab"),
-            (Raise, "raise"),
-            (Lower, "lower"),
-            (Undo, "undo"),
-            (Copy, "copy id"),
-        ],
-        View::Workers if model.workers.reading => vec![(Open, "open job"), (NextPane, "list"), (Pause, "pause worker"), (Back, "list")],
-        View::Workers => {
-            let mut keys = worker_keys(model, "detail");
-            keys.extend([(NextPane, "detail"), (Filter, "filter"), (Copy, "copy name")]);
-            keys
-        }
-        View::Logs => vec![
-            (Open, "open job"),
-            (Follow, if model.logs.follow { "freeze" } else { "follow" }),
-            (Filter, "filter"),
-            (Top, "older"),
-            (Bottom, "newest"),
-            (Copy, "copy line"),
-        ],
-    }
-}
-
-/// What can be done with the worker that has the focus.
-fn worker_keys(model: &Model, idle: &'static str) -> Vec<(Action, &'static str)> {
-    use Action::*;
-    let Some(w) = focused_worker(model) else { return vec![(Dispatch, "dispatch")] };
-    let hold = if w.status == WorkerStatus::Paused { "resume worker" } else { "pause worker" };
-    match (&w.live, &w.session) {
-        (Some(_), _) => vec![(Open, "open job"), (Pause, hold), (Kill, "kill job"), (Dispatch, "dispatch")],
-        (None, Some(_)) => vec![(Open, idle), (Pause, hold), (Step, "step into its session"), (Dispatch, "dispatch")],
-        (None, None) => vec![(Open, idle), (Pause, hold), (Dispatch, "dispatch")],
-    }
-}
-
-/// The bottom line: the keys that matter, or the field that is being typed into.
-fn key_line(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
-    let t = model.theme();
-    let keys = &model.options.keymap;
-    let mut pen = Pen::new(buf, area, 0);
-    pen.gap(1);
-    let fixed: &[(&str, &str)] = match model.overlays.last() {
-        Some(Overlay::Filter { input, .. }) => {
-            pen.put("/", t.accent);
-            let hint = "enter keeps · esc undoes · ↑↓ move ";
-            let wide = area.width >= 70;
-            let room = pen.left().saturating_sub(if wide { text::width(hint) as u16 + 2 } else { 1 });
-            let x = input.draw(&mut pen, room, t.text);
-            if wide {
-                pen.skip_to_right(text::width(hint) as u16).put(hint, t.dim);
-            }
-            return Some(Position { x, y: area.y });
-        }
-        Some(Overlay::Help(_)) => &[("↑↓", "scroll"), ("esc", "close")],
-        Some(Overlay::Palette(_)) => &[("enter", "run"), ("tab", "complete"), ("↑↓", "choose"), ("esc", "close")],
-        Some(Overlay::Confirm(_)) => &[("enter", "yes"), ("esc", "no")],
-        Some(Overlay::Form(_)) => {
-            &[("ctrl-s", "dispatch"), ("tab", "next field"), ("↑↓", "choose"), ("ctrl-o", "editor"), ("esc", "close, keep the draft")]
-        }
-        Some(Overlay::Leave(_)) => &[("enter", "hand over"), ("e", "end the engine"), ("esc", "stay")],
-        None => &[],
-    };
-    let mut hint = |key: &str, label: &str, reserve: u16| {
-        let width = (text::width(key) + text::width(label)) as u16 + 1;
-        if key.is_empty() || pen.left() < width + reserve {
-            return;
-        }
-        pen.put(key, t.accent).put(" ", t.dim).put(label, t.dim).gap(2);
-    };
-    for (key, label) in fixed {
-        hint(key, label, 0);
-    }
-    if fixed.is_empty() {
-        let last = [(Action::Palette, "commands"), (Action::Help, "help"), (Action::Quit, "leave")];
-        let width = |a: Action, label: &str| (text::width(&keys.key(a)) + text::width(label)) as u16 + 3;
-        let reserve: u16 = last.iter().map(|(a, l)| width(*a, l)).sum();
-        for (action, label) in here(model) {
-            hint(&keys.key(action), label, reserve);
-        }
-        for (action, label) in last {
-            hint(&keys.key(action), label, 0);
-        }
-    }
-    None
 }
 
 /// A message for the operator, over the lower edge of the body.

@@ -146,18 +146,19 @@ pub fn when(row: &JobRow, now: Timestamp, utc_offset: i32) -> String {
     }
 }
 
-/// Why a paused backend takes no work, and until when, in a few words: `gemini paused until 14:20`.
+/// Why a paused backend takes no work, and until when, in a few words: `paused until 14:20`.
 pub fn paused(backend: &BackendRow, now: Timestamp, utc_offset: i32) -> Option<String> {
     let pause = backend.pause.as_ref()?;
     Some(match (pause.until, pause.guessed) {
-        (Some(until), false) => format!("{} paused until {}", backend.name, text::moment(until, now, utc_offset)),
-        (Some(until), true) => format!("{} paused, tried again {}", backend.name, text::moment(until, now, utc_offset)),
-        (None, _) => format!("{}: {}", backend.name, limit(pause.limit.kind)),
+        (Some(until), false) => format!("paused until {}", text::moment(until, now, utc_offset)),
+        (Some(until), true) => format!("paused, tried again {}", text::moment(until, now, utc_offset)),
+        (None, _) => limit(pause.limit.kind).to_owned(),
     })
 }
 
 /// What is to be said of a job beside its title: what holds it in a few words, and what happened to it where there is more room.
-pub fn remark(row: &JobRow, look: &Look<'_>) -> (String, String) {
+/// `named`: its backend stands nowhere else in the row.
+pub fn remark(row: &JobRow, look: &Look<'_>, named: bool) -> (String, String) {
     let now = look.now;
     let note = text::local_times(row.note.as_deref().unwrap_or_default(), now, look.utc_offset).into_owned();
     match row.state {
@@ -171,7 +172,11 @@ pub fn remark(row: &JobRow, look: &Look<'_>) -> (String, String) {
         }
         JobState::Queued => {
             let again = row.ready_at.filter(|&t| t > now).map(|t| format!("again in {}", text::duration(t.since(now).as_millis() as u64)));
-            let backend = || look.snapshot.backends.iter().find(|b| b.name == row.backend).and_then(|b| paused(b, now, look.utc_offset));
+            let backend = || {
+                let b = look.snapshot.backends.iter().find(|b| b.name == row.backend)?;
+                let says = paused(b, now, look.utc_offset)?;
+                Some(if named { format!("{} {says}", b.name) } else { says })
+            };
             (again.or_else(backend).unwrap_or_default(), note)
         }
         JobState::Running | JobState::Done => Default::default(),

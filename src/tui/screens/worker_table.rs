@@ -33,6 +33,7 @@ fn concern(w: &WorkerRow) -> u8 {
 /// Which columns there is room for.
 pub struct Columns {
     name: u16,
+    backend: u16,
     model: u16,
     jobs: bool,
     tokens: bool,
@@ -49,12 +50,16 @@ impl Columns {
             90.. => (13, 0),
             _ => (11, 0),
         };
-        Columns { name, model, jobs: width >= 84, tokens: width >= 64, last: width >= 140, project: width >= 190 }
+        let backend = if width >= 64 { 8 } else { 0 };
+        Columns { name, backend, model, jobs: width >= 96, tokens: width >= 84, last: width >= 140, project: width >= 190 }
     }
 
     /// Draws the column titles.
     pub fn titles(&self, mut pen: Pen<'_>, s: Style) {
-        pen.gap(1).cell("worker", self.name, s).gap(1).cell("status", 11, s).gap(1).cell("backend", 8, s).gap(1);
+        pen.gap(1).cell("worker", self.name, s).gap(1).cell("status", 11, s).gap(1);
+        if self.backend > 0 {
+            pen.cell("backend", self.backend, s).gap(1);
+        }
         if self.model > 0 {
             pen.cell("model", self.model, s).gap(1);
         }
@@ -80,7 +85,9 @@ impl Columns {
         pen.put(if current { "▌" } else { " " }, t.accent);
         pen.cell(&worker.name, self.name, if live.is_some() { t.text } else { t.dim }).gap(1);
         pen.cell(&format!("{mark} {word}"), 11, style).gap(1);
-        pen.cell(&worker.backend, 8, t.text).gap(1);
+        if self.backend > 0 {
+            pen.cell(&worker.backend, self.backend, t.text).gap(1);
+        }
         if self.model > 0 {
             pen.cell(worker.model.as_deref().unwrap_or("–"), self.model, t.dim).gap(1);
         }

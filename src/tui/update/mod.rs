@@ -5,7 +5,7 @@ mod batches;
 mod commands;
 mod keys;
 
-pub(super) use commands::focused_worker;
+pub(super) use commands::{focused_job, focused_worker};
 
 use super::model::{Model, View};
 use super::msg::{Effect, Msg};

@@ -27,7 +27,8 @@ fn p_pauses_what_has_the_focus() {
         ("tab p", Command::PauseBackend { backend: "claude".into(), paused: true }),
         ("tab j j p", Command::PauseBackend { backend: "gemini".into(), paused: false }),
         ("tab tab p", Command::PauseWorker { worker: WorkerId(4), paused: true }),
-        ("tab tab G p", Command::PauseWorker { worker: WorkerId(8), paused: false }),
+        ("tab tab G p", Command::PauseWorker { worker: WorkerId(7), paused: true }),
+        ("tab tab G k p", Command::PauseWorker { worker: WorkerId(8), paused: false }),
         ("tab tab tab p", Command::PauseEngine { paused: true }),
         ("P", Command::PauseEngine { paused: true }),
         ("2 p", Command::PauseEngine { paused: true }),
@@ -491,7 +492,7 @@ fn jobs_are_narrowed_by_lane_state_backend_and_project() {
     for (typed, shows, hides) in [
         ("lane:0", "Answer the customer", "Add pagination"),
         ("state:run", "Nightly vacuum", "Add pagination"),
-        ("backend:gem", "Compare the three vector stores", "Add pagination"),
+        ("backend:gem", "Compare the three", "Add pagination"),
         ("lane:2 rotate", "Rotate and compress", "Collect new papers"),
     ] {
         c.keys("2 /");

@@ -112,6 +112,7 @@ fn event(id: i64, seconds: i64, severity: Severity, what: &str, job: Option<i64>
         actor: actor.to_owned(),
         what: what.to_owned(),
         job: job.map(JobId),
+        title: job.filter(|_| what != "queued").map(|id| format!("Title of {id}")),
         attempt: None,
         text: text.to_owned(),
     }

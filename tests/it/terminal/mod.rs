@@ -5,4 +5,5 @@ mod demo;
 mod leaving;
 mod panic;
 mod pty;
+mod stepping;
 mod workspace;

@@ -38,7 +38,11 @@ impl Form {
         Pen::new(buf, inset, at).put(&"─".repeat(usize::from(inset.width)), t.border);
         let mut cursor = None;
         let value_width = if inset.width >= 70 { 32 } else { inset.width.saturating_sub(13) };
-        for (i, field) in Field::ALL.iter().skip(1).enumerate() {
+        // on a low screen the fields scroll to the one that has the focus
+        let room = usize::from(inset.height.saturating_sub(at + 1));
+        let focus = Field::ALL.iter().skip(1).position(|f| *f == self.focus).unwrap_or(0);
+        let top = (focus + 1).saturating_sub(room);
+        for (i, field) in Field::ALL.iter().skip(1).skip(top).take(room).enumerate() {
             let row = at + 1 + i as u16;
             let mut pen = Pen::new(buf, inset, row);
             let focused = *field == self.focus;

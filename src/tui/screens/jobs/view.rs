@@ -110,7 +110,7 @@ impl Columns {
                 0
             },
             tries: width >= 110,
-            tokens: width >= 72,
+            tokens: width >= 90,
             cost: width >= 118,
         }
     }
@@ -184,10 +184,12 @@ impl Columns {
 fn title(job: &JobRow, pen: &mut Pen<'_>, look: &Look<'_>, with_project: bool) {
     let t = look.theme;
     let style = if job.state.is_final() { t.dim } else { t.text };
-    let (holds, note) = look::remark(job, look);
+    let (holds, note) = look::remark(job, look, false);
     let wide = |s: &str| text::width(&text::clean_line(s)) as u16;
     let room = pen.left();
-    let keep = if holds.is_empty() { 0 } else { (wide(&holds) + 2).min(room / 2) };
+    // a note is long and gives way; a reason is short and stays
+    let most = if job.state.is_final() { room / 2 } else { room.saturating_sub(16) };
+    let keep = if holds.is_empty() { 0 } else { (wide(&holds) + 2).min(most) };
     pen.cell(&job.title, wide(&job.title).min(room - keep), style);
     if keep > 0 {
         pen.gap(2).put(&holds, if job.state.is_final() { look::state(job.state, t).1 } else { t.dim });
@@ -214,7 +216,7 @@ pub fn draw_row(job: &JobRow, mut pen: Pen<'_>, look: &Look<'_>) {
     } else {
         pen.gap(3);
     }
-    let (holds, note) = look::remark(job, look);
+    let (holds, note) = look::remark(job, look, true);
     // who is to do it says itself where it is what holds the job
     let backend = if pen.left() > 34 && !holds.starts_with(&job.backend) { 9 } else { 0 };
     let room = pen.left().saturating_sub(backend + 6);
@@ -222,7 +224,7 @@ pub fn draw_row(job: &JobRow, mut pen: Pen<'_>, look: &Look<'_>) {
     let want = wide(&job.title);
     let remark = if holds.is_empty() { &note } else { &holds };
     // the reason is short and stays; a note stays where most of it fits
-    let least = if holds.is_empty() { wide(&note).min(24) } else { wide(&holds).min(room / 2) };
+    let least = if holds.is_empty() { wide(&note).min(24) } else { wide(&holds).min(room.saturating_sub(18)) };
     let title =
         if remark.is_empty() || (holds.is_empty() && want + 2 + least > room) { room } else { want.min(room.saturating_sub(least + 2)) };
     pen.cell(&job.title, title, t.text);

@@ -11,7 +11,7 @@ pub use hold::{drain, pause, pause_engine};
 pub use kill::{kill, kill_id};
 pub use priority::{priority_id, reprioritise};
 pub use retry::{retry, retry_id};
-pub use step::step;
+pub use step::{step, step_id};
 pub use targets::{focused_job, focused_worker};
 
 use crate::domain::{Command, JobId};
