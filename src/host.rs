@@ -91,15 +91,19 @@ fn choices(workspace: &Workspace, settings: &Settings) -> Choices {
     models.sort();
     models.dedup();
     let projects = Store::open_reader(&workspace.database()).and_then(|s| s.projects()).unwrap_or_default();
-    // the agents first, those that are on this machine before the others; what needs no model comes last
+    // the agents first, those that are on this machine before the others; then what needs no model, then what needs a setting
     let missing: BTreeMap<String, String> = found
         .values()
         .filter(|b| !b.program.starts_with('{') && find_program(Path::new(&b.program)).is_none())
         .map(|b| (b.name.clone(), b.fix.clone()))
         .collect();
     let mut backends: Vec<&Backend> = found.values().collect();
-    let agent = |b: &Backend| b.uses_model() && !matches!(b.name.as_str(), "http" | "replay");
-    backends.sort_by_key(|b| (!agent(b), missing.contains_key(&b.name)));
+    let rank = |b: &Backend| match b.name.as_str() {
+        "http" | "replay" => 2,
+        _ if b.uses_model() => 0,
+        _ => 1,
+    };
+    backends.sort_by_key(|b| (rank(b), missing.contains_key(&b.name)));
     Choices {
         backends: backends.into_iter().map(|b| b.name.clone()).collect(),
         missing,

@@ -225,10 +225,10 @@ pub fn draw_line(line: &LogLine, area: Rect, row: u16, buf: &mut Buffer, look: &
     pen.put(if current { "▌" } else { " " }, t.accent);
     pen.put(&text::clock(line.at, look.utc_offset, area.width >= 56), t.dim).gap(1);
     pen.put(mark, style).gap(1);
-    pen.cell(&line.what, if area.width >= 72 { 10 } else { 8 }, style).gap(1);
+    pen.cell(&line.what, if area.width >= 72 { 10 } else { 8 }, style);
     match line.job {
-        Some(job) => pen.right_cell(&format!("#{job}"), 6, t.accent),
-        None => pen.gap(6),
+        Some(job) => pen.right_cell(&format!("#{job}"), 7, t.accent),
+        None => pen.gap(7),
     };
     pen.gap(1);
     let actor = if wide { 14 } else { 0 };

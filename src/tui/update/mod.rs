@@ -185,9 +185,9 @@ fn wants(model: &mut Model) -> Vec<Effect> {
                 }
             }
             View::Jobs => {
-                // one page at a time: what changes meanwhile is asked for when it has come
+                // one page at a time: what changes or is typed meanwhile is asked for when it has come
                 let busy = model.asked.iter().any(|q| matches!(q, Query::Jobs { .. }));
-                if let Some(query) = model.jobs.wants().filter(|_| !busy || !model.jobs.loaded)
+                if let Some(query) = model.jobs.wants().filter(|_| !busy)
                     && ask(&mut model.asked, &query, &mut effects)
                 {
                     model.jobs.asked();

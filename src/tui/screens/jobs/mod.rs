@@ -172,7 +172,7 @@ impl Jobs {
     /// What to ask for: where the reader is bound for, what changed in sight, or the next page in either direction.
     pub fn wants(&self) -> Option<Query> {
         let height = self.cursor.height;
-        let limit = PAGE.max(height * 5);
+        let limit = PAGE.max(height * 8);
         let ask = |from| Some(Query::Jobs { filter: self.query_filter(), page: JobPage { from, limit } });
         if !self.loaded {
             return ask(self.bound_for.unwrap_or(JobsFrom::Top));
@@ -184,15 +184,15 @@ impl Jobs {
             return ask(self.refresh_from());
         }
         match (self.stretch.from, self.stretch.to) {
-            (_, Some(to)) if self.cursor.top + height * 2 > self.rows.len() => ask(JobsFrom::After(to)),
-            (Some(from), _) if self.cursor.top < height => ask(JobsFrom::Before(from)),
+            (_, Some(to)) if self.cursor.top + height * 4 > self.rows.len() => ask(JobsFrom::After(to)),
+            (Some(from), _) if self.cursor.top < height * 3 => ask(JobsFrom::Before(from)),
             _ => None,
         }
     }
 
     /// Where a page begins that shows what is in sight, with some rows above so that nothing is fetched twice.
     fn refresh_from(&self) -> JobsFrom {
-        let first = self.cursor.top.saturating_sub(self.cursor.height * 2);
+        let first = self.cursor.top.saturating_sub(self.cursor.height * 4);
         match (first, self.stretch.from) {
             (0, None) => JobsFrom::Top,
             (0, Some(from)) => JobsFrom::After(from),

@@ -208,7 +208,7 @@ pub fn draw_row(job: &JobRow, mut pen: Pen<'_>, look: &Look<'_>) {
     let t = look.theme;
     pen.put(if look.current { "▌" } else { " " }, t.accent).gap(1);
     pen.cell(&job.priority.to_string(), 3, look::priority(job.priority, t));
-    pen.right_cell(&format!("#{}", job.id), 6, t.dim).gap(1);
+    pen.right_cell(&format!("#{}", job.id), 7, t.dim).gap(1);
     if job.open_dependencies > 0 {
         pen.cell(&format!("⇠{} ", job.open_dependencies), 3, t.warn);
     } else if job.attempts > 0 {
