@@ -22,6 +22,7 @@ pub(super) fn watch(workspace: &Workspace, settings: Arc<Settings>, inputs: mpsc
         saved(e.kind)
             && e.paths.iter().any(|p| p.file_name().is_some_and(|n| n == SETTINGS_FILE) || p.parent().is_some_and(|d| d == descriptions))
     };
+    let (here, known, first) = (workspace.clone(), settings.clone(), inputs.clone());
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         // An error means that events were missed.
         if event.map_or(true, |e| concerns(&e)) {
@@ -32,6 +33,8 @@ pub(super) fn watch(workspace: &Workspace, settings: Arc<Settings>, inputs: mpsc
     if workspace.backends_dir().is_dir() {
         watcher.watch(&workspace.backends_dir(), RecursiveMode::NonRecursive)?;
     }
+    // What was saved between the first reading and the beginning of the watch.
+    let _ = first.try_send(Input::Settings(Box::new(read(&here, &known))));
     Ok(watcher)
 }
 
