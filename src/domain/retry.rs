@@ -50,7 +50,7 @@ pub enum Next {
 /// Decides from how the attempt ended. `attempts` and `losses` are the job's counts before this one; `jitter` is in 0..1.
 ///
 /// Only what can heal is tried again: an error, a timeout and a stall use up an attempt and wait their backoff; a limit and an
-/// interruption are not the job's fault and use up none (the backend's pause holds it back, it needs no delay of its own);
+/// interruption and a session that the backend no longer knows are not the job's fault and use up none (the backend's pause holds it back, it needs no delay of its own);
 /// a loss has a count of its own. A refused key or login heals by nobody but the operator: the job fails at once, with the fix
 /// in its note, while the backend's pause keeps the others in the queue.
 pub fn after(
@@ -73,6 +73,9 @@ pub fn after(
             Next::Failed { note: format!("lost {} times: {message}. It may be what ends its own processes; see its spool", losses + 1) }
         }
         Outcome::Lost => again(true),
+        // A session that was refused before its first answer may never have come to be. The next attempt begins a new one, and a
+        // new one cannot be unknown, so this does not repeat by itself.
+        Outcome::Error if report.session_unknown => again(false),
         Outcome::Error | Outcome::RateLimited if refused => Next::Failed { note: message.clone() },
         Outcome::RateLimited => again(false),
         Outcome::Error | Outcome::Timeout | Outcome::Stalled => {
@@ -178,6 +181,13 @@ mod tests {
         assert!(!failed(next(Outcome::Lost, None, 9, 1)), "attempts do not count against losses");
         assert!(failed(next(Outcome::Lost, None, 0, 2)));
         assert!(!failed(next(Outcome::RateLimited, Some(LimitKind::Window), 9, 9)));
+    }
+
+    #[test]
+    fn a_session_that_is_gone_costs_no_attempt() {
+        let gone = ExitReport { session_unknown: true, ..report(Outcome::Error, None) };
+        let next = after(&gone, 2, 3, 0, &RetryPolicy::default(), 1.0, NOW);
+        assert_eq!(next, Next::Queued { ready_at: None, counts: false, lost: false, note: "broke".into() });
     }
 
     #[test]

@@ -85,7 +85,8 @@ impl State {
         let Some(job) = tx.job(queued.id)? else { return Ok(false) };
         // Its own, or the one that stands in for it.
         let Some(backend) = self.backends.get(&queued.backend).cloned() else { return Ok(false) };
-        let mut known = match resolve(queued, &self.workers) {
+        let folder = project_folder(tx, &job)?;
+        let mut known = match resolve(queued, folder.as_deref(), &self.workers) {
             Resolution::Use(id) => self.workers.iter().find(|w| w.id == id).cloned(),
             Resolution::New => None,
             Resolution::Wait(_) => return Ok(false),
@@ -160,7 +161,7 @@ impl State {
     /// An ephemeral worker for one job, named after backend and row.
     fn new_worker(&mut self, tx: &Tx<'_>, job: &Job, backend: &str, now: Timestamp) -> Result<Worker, StoreError> {
         let spec = &job.spec;
-        let directory = match spec.project_id.map(|p| tx.project(p)).transpose()?.flatten().and_then(|p| p.dir) {
+        let directory = match project_folder(tx, job)? {
             Some(dir) => dir,
             None => self.workspace.root().join("drafts").to_string_lossy().into_owned(),
         };
@@ -291,4 +292,9 @@ impl State {
     fn secret(&mut self) -> String {
         uuid::Uuid::new_v4().simple().to_string()
     }
+}
+
+/// The folder of the job's project, where it has one.
+fn project_folder(tx: &Tx<'_>, job: &Job) -> Result<Option<String>, StoreError> {
+    Ok(job.spec.project_id.map(|p| tx.project(p)).transpose()?.flatten().and_then(|p| p.dir))
 }

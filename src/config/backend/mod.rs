@@ -93,9 +93,12 @@ pub struct Backend {
     /// Variables or files (`~/…`) of which one means "signed in"; empty: nothing to sign in to.
     #[serde(default)]
     pub signed_in: Vec<String>,
-    /// What to do where the program is missing or not signed in.
+    /// What to do where the program is missing.
     #[serde(default)]
     pub fix: String,
+    /// What to do where it is there and not signed in; empty: as `fix`.
+    #[serde(default)]
+    pub sign_in: String,
     /// Models by tier: `deep`, `routine`, `classification`.
     #[serde(default)]
     pub models: BTreeMap<String, String>,

@@ -12,6 +12,7 @@ use orc::domain::{Applied, Attempt, AttemptId, Command, Job, JobId, JobSpec, Job
 use orc::os::{clock, process, tree};
 use orc::store::{Store, apply};
 use orc::wire::attempt_mark;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ pub struct Bench {
     pub workspace: Workspace,
     pub store: Store,
     pub engine: Option<Child>,
+    /// More of the engine's environment; it stands over what every engine here has.
+    pub env: BTreeMap<&'static str, String>,
     settings: Vec<String>,
 }
 
@@ -35,7 +38,7 @@ impl Bench {
         let store = Store::open(&workspace.database()).unwrap();
         let low = ["memory_low_water=0B", "disk_low_water=0B", "kill_grace=1s", "tick=1s"];
         let settings = low.iter().chain(settings).map(|s| s.to_string()).collect();
-        Bench { dir, workspace, store, engine: None, settings }
+        Bench { dir, workspace, store, engine: None, env: BTreeMap::new(), settings }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -46,7 +49,8 @@ impl Bench {
     pub fn start(&mut self) {
         assert!(self.engine.is_none());
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_orc"));
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.dir.path()).arg("--workspace").arg(self.path("ws"));
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.dir.path()).envs(&self.env);
+        command.arg("--workspace").arg(self.path("ws"));
         for set in &self.settings {
             command.arg("--set").arg(set);
         }
