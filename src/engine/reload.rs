@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 /// # Errors
 /// The system watches no more files.
 pub(super) fn watch(workspace: &Workspace, settings: Arc<Settings>, inputs: mpsc::Sender<Input>) -> notify::Result<RecommendedWatcher> {
-    let (at, descriptions) = (workspace.clone(), workspace.backends_dir());
+    let (at, descriptions, old, first) = (workspace.clone(), workspace.backends_dir(), settings.clone(), inputs.clone());
     let concerns = move |e: &notify::Event| {
         saved(e.kind)
             && e.paths.iter().any(|p| p.file_name().is_some_and(|n| n == SETTINGS_FILE) || p.parent().is_some_and(|d| d == descriptions))
@@ -32,6 +32,8 @@ pub(super) fn watch(workspace: &Workspace, settings: Arc<Settings>, inputs: mpsc
     if workspace.backends_dir().is_dir() {
         watcher.watch(&workspace.backends_dir(), RecursiveMode::NonRecursive)?;
     }
+    // What was saved before the watch began. (The channel is new: there is room.)
+    let _ = first.try_send(Input::Settings(Box::new(read(workspace, &old))));
     Ok(watcher)
 }
 
