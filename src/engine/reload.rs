@@ -17,12 +17,11 @@ use tokio::sync::mpsc;
 /// # Errors
 /// The system watches no more files.
 pub(super) fn watch(workspace: &Workspace, settings: Arc<Settings>, inputs: mpsc::Sender<Input>) -> notify::Result<RecommendedWatcher> {
-    let (at, descriptions) = (workspace.clone(), workspace.backends_dir());
+    let (at, descriptions, old, first) = (workspace.clone(), workspace.backends_dir(), settings.clone(), inputs.clone());
     let concerns = move |e: &notify::Event| {
         saved(e.kind)
             && e.paths.iter().any(|p| p.file_name().is_some_and(|n| n == SETTINGS_FILE) || p.parent().is_some_and(|d| d == descriptions))
     };
-    let (here, known, first) = (workspace.clone(), settings.clone(), inputs.clone());
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         // An error means that events were missed.
         if event.map_or(true, |e| concerns(&e)) {
@@ -33,8 +32,8 @@ pub(super) fn watch(workspace: &Workspace, settings: Arc<Settings>, inputs: mpsc
     if workspace.backends_dir().is_dir() {
         watcher.watch(&workspace.backends_dir(), RecursiveMode::NonRecursive)?;
     }
-    // What was saved between the first reading and the beginning of the watch.
-    let _ = first.try_send(Input::Settings(Box::new(read(&here, &known))));
+    // What was saved before the watch began. (The channel is new: there is room.)
+    let _ = first.try_send(Input::Settings(Box::new(read(workspace, &old))));
     Ok(watcher)
 }
 

@@ -187,7 +187,6 @@ fn no_file_is_forgotten() {
         for (path, _) in rust(below) {
             let dir = path.parent().unwrap();
             let name = path.file_stem().unwrap().to_str().unwrap();
-            // What Cargo.toml names.
             if ["lib", "main", "build"].contains(&name) || path.starts_with("src/bin") {
                 continue;
             }

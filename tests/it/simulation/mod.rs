@@ -133,10 +133,12 @@ async fn engines(
         let gateway = Gateway::new(inputs.clone(), outbox, snapshots);
         world.get().door = Some((gateway, tasks.clone()));
         *wake.borrow_mut() = Some(inputs);
+        world.get().beginning = true;
         let mut core = match Core::start(parts, world.now()) {
             Ok(core) => core,
             Err(e) => return e.to_string(),
         };
+        world.get().beginning = false;
         {
             let mut life = pin!(run(&mut core, &mut inbox, world.clock));
             let checked = std::future::poll_fn(|cx| {
@@ -170,6 +172,7 @@ async fn engines(
         }
         drop(core);
         world.get().dying = false;
+        world.get().unadopted.clear();
         sleep(Duration::from_millis(world.below(6_000))).await;
     }
     unreachable!("lives are not counted out")

@@ -6,7 +6,7 @@ use orc::domain::{AgentEvent, AttemptId, ExitReport, JobId, Limit, LimitKind, Ou
 use orc::engine::{Clock, Gateway, Input, Launch, Launcher, Probe};
 use orc::store::OpenAttempt;
 use orc::wire::{EngineFrame, Heartbeat, Hello, MAX_FRAME, PROTOCOL, ShimFrame, SpooledEvent, files};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -52,6 +52,9 @@ pub struct State {
     pub door: Option<(Gateway, Arc<Mutex<Vec<AbortHandle>>>)>,
     /// The engine dies between its commit and what follows from it.
     pub dying: bool,
+    /// While an engine begins; and the attempts that it found open and has not heard of.
+    pub beginning: bool,
+    pub unadopted: BTreeSet<AttemptId>,
     /// What must never happen, and did.
     pub wrong: Vec<String>,
     pub reports: u32,
@@ -270,7 +273,11 @@ impl World {
         });
         send(lines, &hello).await?;
         let mut sent = match receive(lines).await? {
-            EngineFrame::Welcome { acked, .. } => acked,
+            EngineFrame::Welcome { acked, .. } => {
+                // Heard of: it may end before the look at it is answered.
+                self.get().unadopted.remove(&id);
+                acked
+            }
             EngineFrame::Bye { .. } => return Some(()),
             other => {
                 self.get().wrong.push(format!("a hello was answered with {other:?}"));
@@ -386,6 +393,9 @@ fn fresh(job: JobId, token: String) -> Attempt {
 impl Launcher for SimLauncher {
     fn launch(&mut self, launch: Launch) {
         let id = launch.spec.attempt;
+        if let Some(other) = self.world.get().unadopted.first().copied() {
+            self.world.get().wrong.push(format!("attempt {id} was started before attempt {other} was adopted"));
+        }
         if self.world.fault(40) {
             self.world.get().dying = true;
             self.world.death.notify_one();
@@ -417,6 +427,11 @@ impl Launcher for SimLauncher {
     fn probe(&mut self, open: &OpenAttempt) {
         let id = open.attempt.id;
         let (job, known) = (open.attempt.job_id, open.attempt.shim.is_some());
+        let mut s = self.world.get();
+        if s.beginning {
+            s.unadopted.insert(id);
+        }
+        drop(s);
         let launcher = SimLauncher { world: self.world.clone(), inputs: self.inputs.clone() };
         tokio::spawn(async move {
             launcher.world.some_ms(400).await;
@@ -439,6 +454,7 @@ impl Launcher for SimLauncher {
                 }
             };
             let alive = matches!(probe, Probe::Alive(_));
+            launcher.world.get().unadopted.remove(&id);
             if launcher.inputs.send(Input::Probed { attempt: id, probe }).await.is_ok() && alive {
                 launcher.watch(id);
             }
