@@ -3,6 +3,7 @@
 mod adopt;
 mod core;
 mod desk;
+mod digest;
 mod dispatch;
 mod ended;
 mod frames;
@@ -12,9 +13,14 @@ mod headless;
 mod host;
 mod input;
 mod launcher;
+mod learn;
+mod library;
 mod live;
+mod memories;
 pub mod prompt;
+mod recall;
 mod reload;
+mod review;
 mod run;
 mod seat;
 mod snapshot;
@@ -23,11 +29,15 @@ pub mod why;
 
 pub use self::core::{Core, Flow, Parts};
 pub use desk::{Desk, prompt_parts};
+pub use digest::digest;
 pub use gateway::{Gateway, bind};
 pub use headless::run_headless;
 pub use host::{Host, HostError, Over};
 pub use input::{Input, Link, Probe, Reread};
 pub use launcher::{Launch, Launcher, OsLauncher};
+pub use library::{Library, apply as apply_to_memory};
+pub use memories::{Memories, MemoryRequest, MemoryThread};
+pub use review::review_job;
 pub use run::{Clock, run};
 pub use seat::{Seat, SeatOptions};
 

@@ -44,6 +44,10 @@ pub fn apply(tx: &Tx<'_>, command: &Command, actor: &str, now: Timestamp) -> Res
             done(message.to_owned(), Command::Drain { on: !on })
         }
         Command::PauseBackend { backend, paused } => tx.hold_backend(backend, *paused, actor, now),
+        Command::VetoMemory { job, memory, on } => tx.veto(*job, *memory, *on, actor, now),
+        Command::ForgetMemory { .. } | Command::RestoreMemory { .. } | Command::EditMemory { .. } | Command::SettleMemory { .. } => {
+            Ok(refused("memories are not in the database: this command is for the memory store"))
+        }
     }
 }
 

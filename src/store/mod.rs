@@ -11,6 +11,7 @@ mod jobs;
 mod migrate;
 mod pages;
 mod projects;
+mod recalls;
 mod row;
 mod workers;
 
@@ -23,6 +24,7 @@ pub use events::Event;
 pub use jobs::Added;
 pub use pages::Day;
 pub use projects::{Project, Task};
+pub use recalls::Lesson;
 pub use workers::NewWorker;
 
 use rusqlite::{Connection, OpenFlags};
