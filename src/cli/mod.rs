@@ -16,6 +16,7 @@ mod init;
 mod job;
 mod lane;
 mod log;
+mod memory;
 mod names;
 mod output;
 mod project;
