@@ -3,6 +3,7 @@
 
 mod chaos;
 mod life;
+mod memory;
 mod settings;
 
 use orc::config::Workspace;
@@ -24,6 +25,7 @@ pub struct Bench {
     pub store: Store,
     pub engine: Option<Child>,
     settings: Vec<String>,
+    env: Vec<(String, String)>,
 }
 
 impl Bench {
@@ -33,11 +35,16 @@ impl Bench {
         let store = Store::open(&workspace.database()).unwrap();
         let low = ["memory_low_water=0B", "disk_low_water=0B", "kill_grace=1s", "tick=1s"];
         let settings = low.iter().chain(settings).map(|s| s.to_string()).collect();
-        Bench { dir, workspace, store, engine: None, settings }
+        Bench { dir, workspace, store, engine: None, settings, env: Vec::new() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// Gives the engine, and so its agents, a variable.
+    pub fn env(&mut self, name: &str, value: &str) {
+        self.env.push((name.to_owned(), value.to_owned()));
     }
 
     /// Starts an engine; it need not answer yet.
@@ -45,6 +52,7 @@ impl Bench {
         assert!(self.engine.is_none());
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_orc"));
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.dir.path()).arg("--workspace").arg(self.path("ws"));
+        command.envs(self.env.iter().map(|(k, v)| (k, v)));
         for set in &self.settings {
             command.arg("--set").arg(set);
         }
