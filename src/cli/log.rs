@@ -30,6 +30,9 @@ pub struct Tail {
     /// How many lines
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     lines: usize,
+    /// Nothing older: RFC 3339 or local time, or an age such as 2h
+    #[arg(long, value_name = "TIME", value_parser = args::past)]
+    since: Option<Timestamp>,
     /// Only a job's
     #[arg(long, value_name = "ID", value_parser = args::id::<JobId>)]
     job: Option<JobId>,
@@ -94,7 +97,8 @@ fn tail(cx: &mut Context, store: &Store, tail: &Tail) -> Result {
     let mut changes = if tail.follow { Some(Changes::of(cx.workspace()?)?) } else { None };
     let mut last = store.last_event()?;
     let filter = LogFilter { job: tail.job, text: String::new() };
-    let lines: Vec<LogLine> = newest(store, &filter, tail.lines, None)?.into_iter().filter(|l| l.id <= last || !tail.follow).collect();
+    let lines: Vec<LogLine> =
+        newest(store, &filter, tail.lines, tail.since)?.into_iter().filter(|l| l.id <= last || !tail.follow).collect();
     let Some(changes) = &mut changes else {
         return if cx.out.json { cx.out.value(&lines) } else { lines.iter().try_for_each(|line| print(cx, line)) };
     };

@@ -17,6 +17,7 @@ mod init;
 mod job;
 mod lane;
 mod log;
+mod memory;
 mod names;
 mod output;
 mod project;

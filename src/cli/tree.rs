@@ -3,7 +3,9 @@
 use super::args::Globals;
 use super::context::Context;
 use super::error::Result;
-use super::{backend, complain, completions, decision, doctor, engine, help, init, job, lane, log, project, task, tui, why, worker};
+use super::{
+    backend, complain, completions, decision, doctor, engine, help, init, job, lane, log, memory, project, task, tui, why, worker,
+};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -36,6 +38,9 @@ enum OrcVerb {
     Init(init::Init),
     /// Open the console; it hosts the engine, or attaches to the one that runs
     Tui(tui::Tui),
+    /// What the workspace remembers: look, add, correct, forget
+    #[command(subcommand)]
+    Memory(memory::Verb),
     #[command(flatten)]
     Shared(Verb),
 }
@@ -101,6 +106,8 @@ pub fn orc(host: Host) -> ExitCode {
                 Ok(code) => return code,
                 Err(e) => Err(e),
             },
+            OrcVerb::Memory(verb) => memory::run(&mut cx, verb),
+            OrcVerb::Shared(Verb::Doctor(_)) => doctor::run(&mut cx, Some(memory::doctor)),
             OrcVerb::Shared(verb) => run::<Orc>(&mut cx, verb, Some(host.engine)),
         };
         finish(&mut cx, done)
@@ -145,7 +152,7 @@ fn run<P: CommandFactory>(cx: &mut Context, verb: Verb, host: Option<engine::Hos
         Verb::Lane(verb) => lane::run(cx, &verb),
         Verb::Log(verb) => log::run(cx, verb),
         Verb::Engine(verb) => engine::run(cx, verb, host),
-        Verb::Doctor(_) => doctor::run(cx),
+        Verb::Doctor(_) => doctor::run(cx, None),
         Verb::Completions(verb) => completions::run(cx, &verb, command::<P>()),
         Verb::Man(verb) => help::man(cx, &verb, command::<P>()),
         Verb::Help(verb) => help::run(cx, &verb, command::<P>()),

@@ -43,7 +43,8 @@ impl CoreMemory {
         }
     }
 
-    fn of(path: &Path, file: &str) -> CoreMemory {
+    /// A text as it would be read from this file.
+    pub fn of(path: &Path, file: &str) -> CoreMemory {
         let text = strip_comments(file);
         let lines = text.lines().count();
         let mut problems = Vec::new();

@@ -36,15 +36,15 @@ impl Finding {
         Finding { component: component.to_owned(), status, says: says.into(), fix: fix.into() }
     }
 
-    fn ok(component: &str, says: impl Into<String>) -> Finding {
+    pub(super) fn ok(component: &str, says: impl Into<String>) -> Finding {
         Finding::new(component, Status::Ok, says, "")
     }
 
-    fn warn(component: &str, says: impl Into<String>, fix: impl Into<String>) -> Finding {
+    pub(super) fn warn(component: &str, says: impl Into<String>, fix: impl Into<String>) -> Finding {
         Finding::new(component, Status::Warn, says, fix)
     }
 
-    fn fail(component: &str, says: impl Into<String>, fix: impl Into<String>) -> Finding {
+    pub(super) fn fail(component: &str, says: impl Into<String>, fix: impl Into<String>) -> Finding {
         Finding::new(component, Status::Fail, says, fix)
     }
 
@@ -54,16 +54,17 @@ impl Finding {
     }
 }
 
-/// Checks every part, whatever the others say.
+/// Checks every part, whatever the others say. `memory` looks at what only `orc` links.
 ///
 /// # Errors
 /// `Failure` if a part fails.
-pub fn run(cx: &mut Context) -> Result {
+pub fn run(cx: &mut Context, memory: Option<fn(&Context) -> Vec<Finding>>) -> Result {
     let mut findings = Vec::new();
     findings.extend(parts::programs());
     findings.push(parts::workspace(cx));
     findings.push(parts::configuration(cx));
     findings.push(parts::database(cx));
+    findings.extend(memory.into_iter().flat_map(|look| look(cx)));
     let (engine, pid) = parts::engine(cx);
     findings.push(engine);
     findings.extend(parts::backends(cx));

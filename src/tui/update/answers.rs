@@ -37,6 +37,8 @@ pub fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
             model.say(Severity::Info, format!("stepping into the session of {} …", step.name));
             return vec![Effect::StepInto(step)];
         }
+        // No screen asks for memories.
+        Answer::MemorySearch { .. } | Answer::Memories { .. } | Answer::Memory(_) | Answer::Recalls { .. } => {}
         Answer::Applied { command, applied } => return applied_(model, &command, applied),
         Answer::Failed { query, message } => return failed(model, query, message),
     }
@@ -53,6 +55,10 @@ fn answers(query: &Query, answer: &Answer) -> bool {
         (Query::Log { filter, page }, Answer::Log { filter: f, page: p, .. }) => filter == f && page == p,
         (Query::Worker { worker }, Answer::Worker(d)) => *worker == d.worker.id,
         (Query::Step { worker }, Answer::Step(s)) => *worker == s.worker,
+        (Query::MemorySearch { text, category, .. }, Answer::MemorySearch { text: t, category: c, .. }) => text == t && category == c,
+        (Query::Memories { filter, page }, Answer::Memories { filter: f, page: p, .. }) => filter == f && page == p,
+        (Query::Memory { memory }, Answer::Memory(m)) => *memory == m.id,
+        (Query::Recalls { job }, Answer::Recalls { job: j, .. }) => job == j,
         _ => false,
     }
 }
@@ -63,6 +69,7 @@ fn failed(model: &mut Model, query: Query, message: String) -> Vec<Effect> {
             batches::finished(model, &command, Err(message));
             return Vec::new();
         }
+        Query::MemorySearch { .. } | Query::Memories { .. } | Query::Memory { .. } | Query::Recalls { .. } => {}
         Query::Jobs { .. } => model.jobs.give_up(),
         Query::Log { .. } => {
             model.dash.log.give_up();

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Where an agent's program is, or why its test cannot run.
-fn installed(name: &str) -> Option<PathBuf> {
+pub fn installed(name: &str) -> Option<PathBuf> {
     let dir = std::env::var_os("ORC_AGENTS_DIR").map(PathBuf::from).or_else(|| {
         let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cache")));
         Some(cache?.join("orc-agents"))
@@ -43,13 +43,13 @@ fn installed(name: &str) -> Option<PathBuf> {
 }
 
 /// The model server.
-struct Mock {
+pub struct Mock {
     child: Child,
-    port: u16,
+    pub port: u16,
 }
 
 impl Mock {
-    fn start() -> Mock {
+    pub fn start() -> Mock {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mock_llm.py");
         let mut command = Command::new("python3");
         command.arg(script).args(["--record-bodies", "--die-with-parent", "--max-seconds", "900"]);
@@ -68,8 +68,13 @@ impl Mock {
         answer.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
+    /// What it answers to which prompts.
+    pub fn scenario(&self, rules: &Value) {
+        self.http("POST", "/__mock/scenario", &rules.to_string());
+    }
+
     /// The requests since the last call, as texts.
-    fn requests(&self) -> Vec<String> {
+    pub fn requests(&self) -> Vec<String> {
         let all: Vec<Value> = serde_json::from_str(&self.http("GET", "/__mock/requests", "")).unwrap();
         self.http("POST", "/__mock/reset", "");
         all.iter().map(Value::to_string).collect()

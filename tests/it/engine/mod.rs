@@ -5,6 +5,7 @@ mod asking;
 mod chaos;
 mod failover;
 mod life;
+mod memory;
 mod settings;
 
 use orc::config::Workspace;
@@ -43,6 +44,11 @@ impl Bench {
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// Gives the engine, and so its agents, a variable.
+    pub fn env(&mut self, name: &str, value: &str) {
+        self.env.push((name.to_owned(), value.to_owned()));
     }
 
     /// Starts an engine; it need not answer yet.

@@ -1,0 +1,140 @@
+//! `orc memory core show|edit|check`: the lines that every job gets, and their budget.
+
+use crate::cli::context::Context;
+use crate::cli::doctor::Finding;
+use crate::cli::error::{CliError, Kind, Result};
+use crate::memory::core::{CoreMemory, CoreMemoryError, LINE_BUDGET};
+use crate::os::files::{Durable, write_atomic};
+use clap::{Args, Subcommand, ValueHint};
+use serde_json::json;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Print what every job gets
+    Show,
+    /// Change it in your editor ($VISUAL, $EDITOR); what is over the budget is not taken
+    Edit(Edit),
+    /// Check it against the budget
+    Check,
+}
+
+#[derive(Args)]
+pub struct Edit {
+    /// Take this file's text instead of opening an editor; `-` for standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    file: Option<PathBuf>,
+}
+
+/// Runs a verb.
+///
+/// # Errors
+/// The file; the editor; the budget.
+pub fn run(cx: &mut Context, verb: Verb) -> Result {
+    let path = cx.workspace()?.core_memory();
+    match verb {
+        Verb::Show => {
+            let core = CoreMemory::load(&path)?;
+            if cx.out.json {
+                return cx.out.value(&json!({
+                    "path": core.path, "lines": core.lines, "budget": LINE_BUDGET, "text": core.text, "problems": core.problems,
+                }));
+            }
+            if core.text.is_empty() {
+                cx.out.done("the core memory says nothing yet: `orc memory core edit`")
+            } else {
+                cx.out.block(&core.text)
+            }
+        }
+        Verb::Check => {
+            let core = CoreMemory::load(&path)?;
+            if cx.out.json {
+                cx.out.value(&json!({ "lines": core.lines, "budget": LINE_BUDGET, "problems": core.problems }))?;
+            } else {
+                for problem in &core.problems {
+                    cx.out.line(problem)?;
+                }
+                if core.problems.is_empty() {
+                    cx.out.done(&format!("{} of {LINE_BUDGET} lines", core.lines))?;
+                }
+            }
+            if core.problems.is_empty() { Ok(()) } else { Err(CliError::told(Kind::Failure)) }
+        }
+        Verb::Edit(e) => edit(cx, &path, e.file.as_deref()),
+    }
+}
+
+fn edit(cx: &mut Context, path: &Path, file: Option<&Path>) -> Result {
+    let before = match std::fs::read_to_string(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+        read => read.map_err(|e| CliError::workspace(format!("cannot read {}: {e}", path.display())))?,
+    };
+    let draft = cx.workspace()?.run_dir().join("core-memory.draft.md");
+    let after = match file {
+        Some(file) => taken(file)?,
+        None => {
+            // What was refused last time is still there to be mended.
+            let text = std::fs::read_to_string(&draft).unwrap_or_else(|_| before.clone());
+            write_atomic(&draft, text.as_bytes(), Durable::No).map_err(|e| CliError::workspace(e.to_string()))?;
+            edited(&draft)?
+        }
+    };
+    let core = CoreMemory::of(path, &after);
+    if !core.problems.is_empty() {
+        write_atomic(&draft, after.as_bytes(), Durable::No).map_err(|e| CliError::workspace(e.to_string()))?;
+        return Err(CliError::refused(format!("not taken over\n{}", core.problems.join("\n")))
+            .hint(format!("your text is kept in {}; `orc memory core edit` opens it again", draft.display())));
+    }
+    if after != before {
+        write_atomic(path, after.as_bytes(), Durable::Yes).map_err(|e| CliError::workspace(e.to_string()))?;
+    }
+    let _ = std::fs::remove_file(&draft);
+    let what = if after == before { "nothing was changed" } else { "saved: the next job gets it" };
+    if cx.out.json {
+        cx.out.value(&json!({ "changed": after != before, "lines": core.lines, "budget": LINE_BUDGET }))
+    } else {
+        cx.out.done(&format!("{what}; {} of {LINE_BUDGET} lines", core.lines))
+    }
+}
+
+fn taken(file: &Path) -> Result<String> {
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file).and_then(|mut f| f.read_to_string(&mut text))
+    };
+    read.map_err(|e| CliError::not_found(format!("cannot read {}: {e}", file.display())))?;
+    Ok(text)
+}
+
+/// Runs the operator's editor on a file; what is in it then.
+fn edited(draft: &Path) -> Result<String> {
+    let set = |name: &str| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
+    let editor = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or_else(|| "vi".to_owned());
+    // EDITOR may carry arguments (`code --wait`), so a shell splits it, as git and others do; the path is an argument.
+    let status = std::process::Command::new("/bin/sh").arg("-c").arg(format!("{editor} \"$@\"")).arg(&editor).arg(draft).status();
+    match status {
+        Ok(s) if s.success() => {}
+        Ok(s) => return Err(CliError::new(Kind::Failure, format!("the editor `{editor}` ended with {s}; nothing was changed"))),
+        Err(e) => return Err(CliError::new(Kind::Failure, format!("the editor `{editor}` cannot be started: {e}")).hint("set EDITOR")),
+    }
+    std::fs::read_to_string(draft).map_err(|e| CliError::workspace(format!("cannot read {}: {e}", draft.display())))
+}
+
+impl From<CoreMemoryError> for CliError {
+    fn from(e: CoreMemoryError) -> CliError {
+        CliError::workspace(e.to_string())
+    }
+}
+
+/// The core memory against its budget.
+pub fn doctor(cx: &Context) -> Finding {
+    let core = cx.workspace().map(|w| w.core_memory()).and_then(|path| Ok(CoreMemory::load(&path)?));
+    match core {
+        Err(e) => Finding::fail("core memory", e.message, "mend or remove the file"),
+        Ok(core) if core.problems.is_empty() => Finding::ok("core memory", format!("{} of {LINE_BUDGET} lines", core.lines)),
+        Ok(core) => Finding::warn("core memory", core.problems.join("; "), "`orc memory core edit`"),
+    }
+}

@@ -1,0 +1,162 @@
+//! `orc memory …`: what this workspace remembers. Not in `pm`, which links no memory store.
+
+mod core;
+mod keep;
+mod look;
+mod review;
+mod why;
+
+use super::context::Context;
+use super::doctor::Finding;
+use super::error::{CliError, Kind, Result};
+use crate::config::Settings;
+use crate::domain::{Applied, Category, Command, Memory, MemoryId, MemorySource, Timestamp};
+use crate::engine::{Library, apply_to_memory};
+use crate::memory::{MemoryError, Semantic};
+use clap::Subcommand;
+
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Remember something
+    Add(keep::Add),
+    /// Find memories by what they say; counts as no recall
+    Search(look::Search),
+    /// List memories, newest first
+    Ls(look::Ls),
+    /// Show one in full
+    Show(look::Show),
+    /// Change one
+    Edit(keep::Edit),
+    /// Take memories out of what is recalled; they can be restored
+    Forget(keep::Ids),
+    /// Bring forgotten memories back
+    Restore(keep::Ids),
+    /// Print all memories as JSON Lines, which `import` reads
+    Export(look::Export),
+    /// Remember every line of a JSON Lines file
+    Import(keep::Import),
+    /// Count them
+    Stats,
+    /// Say what a job was given from memory, and why
+    Why(why::Why),
+    /// Keep a memory away from a job's next attempts
+    Veto(why::Veto),
+    /// List memories that a newer one has superseded, for you to judge
+    Conflicts,
+    /// Say which of the two holds
+    Settle(keep::Settle),
+    /// Have today reviewed now: a job that puts memory in order
+    Consolidate(review::Consolidate),
+    /// The core memory: the lines that every job gets
+    #[command(subcommand)]
+    Core(core::Verb),
+}
+
+/// Runs a verb.
+///
+/// # Errors
+/// As each verb says.
+pub fn run(cx: &mut Context, verb: Verb) -> Result {
+    match verb {
+        Verb::Add(v) => keep::add(cx, &v),
+        Verb::Search(v) => look::search(cx, &v),
+        Verb::Ls(v) => look::ls(cx, &v),
+        Verb::Show(v) => look::show(cx, v.id),
+        Verb::Edit(v) => keep::edit(cx, &v),
+        Verb::Forget(v) => keep::each(cx, &v, |memory| Command::ForgetMemory { memory }),
+        Verb::Restore(v) => keep::each(cx, &v, |memory| Command::RestoreMemory { memory }),
+        Verb::Export(v) => look::export(cx, &v),
+        Verb::Import(v) => keep::import(cx, &v),
+        Verb::Stats => look::stats(cx),
+        Verb::Why(v) => why::run(cx, &v),
+        Verb::Veto(v) => why::veto(cx, &v),
+        Verb::Conflicts => look::conflicts(cx),
+        Verb::Settle(v) => keep::settle(cx, &v),
+        Verb::Consolidate(v) => review::run(cx, &v),
+        Verb::Core(v) => core::run(cx, v),
+    }
+}
+
+/// The memory store, with the settings that it was opened by.
+fn open(cx: &Context) -> Result<(Semantic, Settings)> {
+    let settings = cx.settings()?;
+    let store = Library::new(cx.workspace()?.clone()).store(&settings)?;
+    Ok((store, settings))
+}
+
+/// Applies a command to the store; what it says when it is done.
+fn apply(store: &Semantic, command: &Command, now: Timestamp) -> Result<String> {
+    match apply_to_memory(store, command, now)? {
+        Applied::Done { message, .. } => Ok(message),
+        Applied::Added { job, .. } => Ok(format!("job {job}")),
+        Applied::Stale { message } | Applied::Refused { message } => Err(CliError::refused(message)),
+    }
+}
+
+/// A memory that has to exist.
+fn find(store: &Semantic, id: MemoryId) -> Result<Memory> {
+    store.get(id)?.ok_or_else(|| MemoryError::Unknown(id).into())
+}
+
+impl From<MemoryError> for CliError {
+    fn from(e: MemoryError) -> CliError {
+        let kind = match &e {
+            MemoryError::Unknown(_) => Kind::NotFound,
+            MemoryError::Invalid(_) => Kind::Usage,
+            MemoryError::Io { .. } => Kind::Workspace,
+        };
+        CliError::new(kind, e.to_string())
+    }
+}
+
+/// Where a memory comes from, in a few words.
+fn source(memory: &Memory) -> String {
+    let from = match &memory.source {
+        MemorySource::Operator => "operator".to_owned(),
+        MemorySource::Import { name } => format!("import {name}"),
+        MemorySource::Job { job, .. } => format!("job {job}"),
+    };
+    if memory.external { format!("{from}, outside") } else { from }
+}
+
+/// The categories, for flags.
+fn category() -> impl clap::builder::TypedValueParser<Value = Category> {
+    super::args::word(Category::ALL, Category::as_str)
+}
+
+fn share(text: &str) -> std::result::Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(x) if (0.0..=1.0).contains(&x) => Ok(x),
+        _ => Err("give a number from 0 to 1, such as 0.7".into()),
+    }
+}
+
+/// The memory store and the core memory, for `orc doctor`.
+pub fn doctor(cx: &Context) -> Vec<Finding> {
+    let store = open(cx).and_then(|(store, settings)| {
+        let count = store.list(&crate::domain::MemoryFilter::default(), None, usize::MAX >> 1)?.len();
+        let conflicts = store.conflicts()?.len();
+        Ok((count, conflicts, settings))
+    });
+    let store = match store {
+        Err(e) => Finding::warn(
+            "memory store",
+            e.message,
+            e.hint.unwrap_or_else(|| "jobs start without memories until it can be opened: mend or move the folder".into()),
+        ),
+        Ok((_, conflicts, _)) if conflicts > 0 => Finding::warn(
+            "memory store",
+            format!("{} to be judged", super::ages::many(conflicts, "contradiction")),
+            "`orc memory conflicts` lists them",
+        ),
+        Ok((count, _, settings)) => {
+            let by = if settings.memory_backend == "none" {
+                "nothing is captured by itself: `memory_backend` is none".to_owned()
+            } else {
+                format!("captured by {}", settings.memory_backend)
+            };
+            Finding::ok("memory store", format!("{count} memories; {by}; embedder {}", settings.embedder))
+        }
+    };
+    vec![store, core::doctor(cx)]
+}
