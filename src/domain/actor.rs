@@ -122,6 +122,10 @@ pub fn act_of<'a>(command: &'a Command, project: impl Fn(JobId) -> Option<Projec
         Command::SubmitProject { project } => Act::AddTask(*project),
         Command::ApproveProject { .. } | Command::RejectProject { .. } | Command::ReopenProject { .. } => Act::Steer("closing a project"),
         Command::Answer { .. } | Command::CancelDecision { .. } => Act::Steer("a decision"),
+        Command::VetoMemory { job, .. } => change(job, None),
+        Command::ForgetMemory { .. } | Command::RestoreMemory { .. } | Command::EditMemory { .. } | Command::SettleMemory { .. } => {
+            Act::Steer("changing what is remembered")
+        }
         Command::PauseLane { .. } | Command::PauseEngine { .. } | Command::Drain { .. } => Act::Steer("steering the engine"),
         Command::PauseWorker { .. } | Command::RetireWorker { .. } => Act::Steer("steering workers"),
         Command::PauseBackend { .. } => Act::Steer("steering backends"),

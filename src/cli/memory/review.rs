@@ -3,6 +3,7 @@
 use super::open;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Kind, Result};
+use crate::domain::Act;
 use crate::engine::{digest, review_job};
 use clap::Args;
 use serde_json::json;
@@ -34,7 +35,7 @@ pub fn run(cx: &mut Context, c: &Consolidate) -> Result {
     let prompt = digest(&memory, cx.workspace()?, &settings, &day, now).map_err(|e| CliError::new(Kind::Workspace, e))?;
     let Some(prompt) = prompt else { return Err(CliError::refused(format!("nothing happened on {day} that could be reviewed"))) };
     let mut store = cx.writer()?;
-    let actor = cx.actor(&store);
+    let actor = cx.permit(&mut store, &Act::Steer("reviewing the day"))?.to_string();
     let added = store.write(|tx| tx.add_job(&review_job(&settings.memory_backend, &day, prompt), &actor, now))?;
     cx.wake()?;
     if cx.out.json {
