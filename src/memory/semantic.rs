@@ -1,5 +1,5 @@
-//! The memories, kept as a journal of whole rows and held in memory. Stands in until the vector store is merged: the same calls,
-//! likeness by words alone.
+//! The memories: a journal of whole rows, each fsynced before it is acknowledged, held in memory by whoever reads. Likeness is
+//! that of words alone: two texts that say the same in other words are not alike here.
 
 use crate::domain::{Category, Memory, MemoryFilter, MemoryId, MemorySource, Recalled, Settle, Standing, Terms, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};

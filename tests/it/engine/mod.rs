@@ -47,8 +47,8 @@ impl Bench {
     }
 
     /// Gives the engine, and so its agents, a variable.
-    pub fn env(&mut self, name: &str, value: &str) {
-        self.env.push((name.to_owned(), value.to_owned()));
+    pub fn env(&mut self, name: &'static str, value: &str) {
+        self.env.insert(name, value.to_owned());
     }
 
     /// Starts an engine; it need not answer yet.
