@@ -1,11 +1,13 @@
 //! How `orc` hosts an engine or a console.
 
 use orc::cli::{CliError, EngineOptions, Kind, Result, TuiOptions};
-use orc::config::{Settings, Workspace, backends, skill_names};
+use orc::config::{Backend, Settings, Workspace, backends, find_program, skill_names};
 use orc::engine::{HostError, Seat, SeatOptions, run_headless};
 use orc::store::Store;
 use orc::telemetry;
 use orc::tui::{Choices, Ground, Keymap, Setup};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -89,8 +91,22 @@ fn choices(workspace: &Workspace, settings: &Settings) -> Choices {
     models.sort();
     models.dedup();
     let projects = Store::open_reader(&workspace.database()).and_then(|s| s.projects()).unwrap_or_default();
+    // the agents first, those that are on this machine before the others; then what needs no model, then what needs a setting
+    let missing: BTreeMap<String, String> = found
+        .values()
+        .filter(|b| !b.program.starts_with('{') && find_program(Path::new(&b.program)).is_none())
+        .map(|b| (b.name.clone(), b.fix.clone()))
+        .collect();
+    let mut backends: Vec<&Backend> = found.values().collect();
+    let rank = |b: &Backend| match b.name.as_str() {
+        "http" | "replay" => 2,
+        _ if b.uses_model() => 0,
+        _ => 1,
+    };
+    backends.sort_by_key(|b| (rank(b), missing.contains_key(&b.name)));
     Choices {
-        backends: found.into_keys().collect(),
+        backends: backends.into_iter().map(|b| b.name.clone()).collect(),
+        missing,
         models,
         skills: skill_names(&workspace.skills_dir()),
         projects: projects.into_iter().map(|p| (p.id, p.title)).collect(),

@@ -101,7 +101,7 @@ fn state(b: &Backend, pause: Option<BackendPause>) -> State {
     let signed_in = (!b.signed_in.is_empty()).then(|| b.signed_in.iter().any(|mark| is_there(mark)));
     let (problem, fix) = match (&found, signed_in) {
         (None, _) => (format!("{} is not installed", program(b).display()), b.fix.clone()),
-        (Some(_), Some(false)) => ("not signed in".to_owned(), b.fix.clone()),
+        (Some(_), Some(false)) => ("not signed in".to_owned(), if b.sign_in.is_empty() { &b.fix } else { &b.sign_in }.clone()),
         _ => Default::default(),
     };
     State {
@@ -174,8 +174,12 @@ fn print(cx: &mut Context, states: &[State], problems: &[String]) -> Result {
             ]);
         }
         cx.out.table(&table, "no backends")?;
-        for s in states.iter().filter(|s| !s.problem.is_empty() && !s.fix.is_empty()) {
-            cx.out.line(&format!("  {}: {}", s.name, s.fix))?;
+        for s in states {
+            if let Some(p) = &s.pause {
+                cx.out.line(&format!("  {}: {}; `orc backend resume {}` lifts the pause", s.name, p.limit.message, s.name))?;
+            } else if !s.problem.is_empty() && !s.fix.is_empty() {
+                cx.out.line(&format!("  {}: {}", s.name, s.fix))?;
+            }
         }
     }
     for problem in problems {

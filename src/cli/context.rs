@@ -5,7 +5,8 @@ use super::error::{CliError, Result};
 use super::output::Out;
 use super::wake;
 use crate::config::{self, Backend, Settings, Workspace};
-use crate::domain::{Applied, AttemptId, Command, Job, JobId, Timestamp};
+use crate::domain::{Act, Actor, Applied, Command, Job, JobId, Timestamp};
+use crate::engine::actor;
 use crate::os::clock;
 use crate::store::{self, Store};
 use std::cell::OnceCell;
@@ -95,13 +96,25 @@ impl Context {
         Ok(Store::open(&self.workspace()?.database())?)
     }
 
-    /// Who acts, for the audit log: the worker of the attempt that this runs in, else the operator. A record, no permission.
-    pub fn actor(&self, store: &Store) -> String {
-        std::env::var("ORC_ATTEMPT")
-            .ok()
-            .and_then(|mark| mark.rsplit('/').next()?.parse::<AttemptId>().ok())
-            .and_then(|attempt| store.open_attempt(attempt).ok().flatten())
-            .map_or_else(|| "operator".to_owned(), |a| format!("worker:{}", a.attempt.worker))
+    /// Who acts: the worker of the job that this process belongs to, else the operator.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn who(&self, store: &Store) -> Result<Actor> {
+        Ok(actor::this(store)?)
+    }
+
+    /// Who acts, once they have been asked whether they may.
+    ///
+    /// # Errors
+    /// `Refused`, with the rule that forbids it; the database.
+    pub fn permit(&self, store: &mut Store, act: &Act<'_>) -> Result<Actor> {
+        let (who, now) = (self.who(store)?, self.now());
+        // A transaction only where there is something to refuse: it is an fsync.
+        if who.may(act).is_err() {
+            store.write(|tx| tx.permit(&who, act, now))?.map_err(|refusal| CliError::refused(refusal.to_string()))?;
+        }
+        Ok(who)
     }
 
     /// Tells the engine, if there is one, that the database has changed.
@@ -133,7 +146,7 @@ impl Context {
     /// # Errors
     /// `Refused` when it cannot be done; the database.
     pub fn apply(&self, store: &mut Store, command: &Command) -> Result<String> {
-        let actor = self.actor(store);
+        let actor = self.who(store)?;
         let now = self.now();
         match store.write(|tx| store::apply(tx, command, &actor, now))? {
             Applied::Done { message, .. } => Ok(message),

@@ -9,6 +9,7 @@ use super::output::Table;
 use super::wake::{Talk, ask, no_engine};
 use crate::config::Workspace;
 use crate::domain::Command;
+use crate::os::clock;
 use crate::wire::{ControlFrame, ControlReply, Snapshot};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -123,7 +124,10 @@ fn status(cx: &mut Context) -> Result {
     let e = &s.engine;
     let mode = serde_json::to_value(e.mode).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
     let mut fields = vec![
-        ("engine", format!("{mode}, process {}, version {}, epoch {}, up {}", e.pid, e.version, e.epoch, ages::ago(e.started_at, s.at))),
+        (
+            "engine",
+            format!("{mode}, process {}, version {}, epoch {}, up {}", e.pid, e.version, e.epoch, ages::ago(e.started_at, clock::now())),
+        ),
         ("workspace", s.workspace.clone()),
         (
             "slots",

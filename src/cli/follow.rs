@@ -1,6 +1,8 @@
 //! Following what others do to the workspace: its database, an attempt's spool, an attempt's process.
 
+use super::context::Context;
 use super::error::{CliError, Kind, Result};
+use super::wake::{no_engine, wake};
 use super::watch::Watch;
 use crate::config::Workspace;
 use crate::domain::{AttemptId, ProcessIdentity};
@@ -51,6 +53,18 @@ impl Changes {
     pub fn wait(&mut self, deadline: Option<Instant>) -> Result {
         self.watch.wait(deadline).map_err(cannot_watch)
     }
+}
+
+/// Tells somebody who is about to wait that nothing new starts: no engine runs.
+///
+/// # Errors
+/// No workspace; the output cannot be written.
+pub fn tell_if_no_engine(cx: &mut Context) -> Result {
+    if wake(&cx.workspace()?.socket()) {
+        return Ok(());
+    }
+    let absent = no_engine();
+    cx.out.aside(&format!("{}: what is queued waits for one; {}", absent.message, absent.hint.unwrap_or_default()))
 }
 
 fn cannot_watch(e: std::io::Error) -> CliError {

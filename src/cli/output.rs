@@ -158,6 +158,20 @@ impl Out {
         Ok(())
     }
 
+    /// A word aside on standard error, where no script takes it for the answer: left out with --quiet.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn aside(&mut self, line: &str) -> Result {
+        if self.quiet {
+            return Ok(());
+        }
+        self.flush()?;
+        // Nothing is left to tell a failure to.
+        let _ = std::io::stderr().write_all(format!("note: {}\n", text::lines(line)).as_bytes());
+        Ok(())
+    }
+
     /// A confirmation: left out with --quiet and where JSON is wanted.
     ///
     /// # Errors

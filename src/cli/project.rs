@@ -1,4 +1,4 @@
-//! `orc project add|ls|show`
+//! `orc project add|ls|show|submit|approve|reject|reopen`
 
 use super::ages;
 use super::args;
@@ -7,7 +7,7 @@ use super::error::{CliError, Result};
 use super::job::list;
 use super::output::Table;
 use crate::config::Workspace;
-use crate::domain::{JobFilter, ProjectId};
+use crate::domain::{Act, Command, JobFilter, ProjectId};
 use crate::store::Project;
 use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
@@ -22,6 +22,34 @@ pub enum Verb {
     Ls,
     /// Show one with its tasks and open jobs
     Show(Show),
+    /// Put one before the operator: its work is done
+    Submit(Show),
+    /// Close one that waits for approval
+    Approve(Approve),
+    /// Send one back with what is missing
+    Reject(Reject),
+    /// Take up an approved or rejected one again
+    Reopen(Show),
+}
+
+#[derive(Args)]
+pub struct Approve {
+    /// The project's number
+    #[arg(value_parser = args::id::<ProjectId>)]
+    id: ProjectId,
+    /// A word that stays with it
+    #[arg(long, value_name = "TEXT")]
+    remark: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Reject {
+    /// The project's number
+    #[arg(value_parser = args::id::<ProjectId>)]
+    id: ProjectId,
+    /// What is missing; whoever works on it reads it
+    #[arg(long, value_name = "R")]
+    reason: String,
 }
 
 #[derive(Args)]
@@ -50,7 +78,19 @@ pub fn run(cx: &mut Context, verb: Verb) -> Result {
         Verb::Add(a) => add(cx, &a),
         Verb::Ls => ls(cx),
         Verb::Show(s) => show(cx, s.id),
+        Verb::Submit(s) => close(cx, s.id, &Command::SubmitProject { project: s.id }),
+        Verb::Approve(a) => close(cx, a.id, &Command::ApproveProject { project: a.id, remark: a.remark }),
+        Verb::Reject(r) => close(cx, r.id, &Command::RejectProject { project: r.id, reason: r.reason }),
+        Verb::Reopen(s) => close(cx, s.id, &Command::ReopenProject { project: s.id }),
     }
+}
+
+fn close(cx: &mut Context, id: ProjectId, command: &Command) -> Result {
+    let mut store = cx.writer()?;
+    known(&store, id)?;
+    let message = cx.apply(&mut store, command)?;
+    cx.wake()?;
+    if cx.out.json { cx.out.value(&known(&store, id)?) } else { cx.out.done(&message) }
 }
 
 fn add(cx: &mut Context, a: &Add) -> Result {
@@ -69,7 +109,7 @@ fn add(cx: &mut Context, a: &Add) -> Result {
     };
     let dir = dir.to_str().ok_or_else(|| CliError::usage(format!("{} is not valid UTF-8", dir.display())))?.to_owned();
     let mut store = cx.writer()?;
-    let (actor, now) = (cx.actor(&store), cx.now());
+    let (actor, now) = (cx.permit(&mut store, &Act::Steer("making a project"))?.to_string(), cx.now());
     let id = store.write(|tx| tx.add_project(&a.title, Some(&dir), &actor, now))?;
     cx.wake()?;
     if cx.out.json { cx.out.value(&json!({ "id": id })) } else { cx.out.line(&format!("project {id}")) }
@@ -110,7 +150,7 @@ fn ls(cx: &mut Context) -> Result {
         table.row(vec![
             p.id.into(),
             (&p.title).into(),
-            (&p.state).into(),
+            p.state.as_str().into(),
             ages::ago(p.created_at, now).into(),
             p.dir.as_deref().unwrap_or("-").into(),
         ]);
@@ -133,9 +173,10 @@ fn show(cx: &mut Context, id: ProjectId) -> Result {
     cx.out.fields(&[
         ("project", project.id.to_string()),
         ("title", project.title),
-        ("state", project.state),
+        ("state", project.state.to_string()),
         ("folder", project.dir.unwrap_or_else(|| "-".into())),
         ("made", project.created_at.to_string()),
+        ("remark", project.remark.unwrap_or_else(|| "-".into())),
     ])?;
     if !tasks.is_empty() {
         cx.out.line("")?;

@@ -1,12 +1,13 @@
-//! `orc task add|ls|show`
+//! `orc task add|ls|show|ask`
 
 use super::ages;
 use super::args;
 use super::context::Context;
+use super::decision;
 use super::error::{CliError, Result};
 use super::output::Table;
 use super::project;
-use crate::domain::{ProjectId, TaskId};
+use crate::domain::{Act, ProjectId, TaskId};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -18,6 +19,17 @@ pub enum Verb {
     Ls(Ls),
     /// Show one
     Show(Show),
+    /// Ask the operator; the task waits, and goes on with the answer
+    Ask(Ask),
+}
+
+#[derive(Args)]
+pub struct Ask {
+    /// The task's number
+    #[arg(value_parser = args::id::<TaskId>)]
+    id: TaskId,
+    #[command(flatten)]
+    card: decision::Card,
 }
 
 #[derive(Args)]
@@ -53,7 +65,7 @@ pub fn run(cx: &mut Context, verb: Verb) -> Result {
         Verb::Add(a) => {
             let mut store = cx.writer()?;
             project::known(&store, a.project_id)?;
-            let (actor, now) = (cx.actor(&store), cx.now());
+            let (actor, now) = (cx.permit(&mut store, &Act::AddTask(a.project_id))?.to_string(), cx.now());
             let id = store.write(|tx| tx.add_task(a.project_id, &a.title, &actor, now))?;
             cx.wake()?;
             if cx.out.json { cx.out.value(&json!({ "id": id })) } else { cx.out.line(&format!("task {id}")) }
@@ -80,6 +92,7 @@ pub fn run(cx: &mut Context, verb: Verb) -> Result {
             }
             cx.out.table(&table, "no tasks: `orc task add --title T --project-id N`")
         }
+        Verb::Ask(a) => decision::ask(cx, a.card, Some(a.id)),
         Verb::Show(s) => {
             let store = cx.reader()?;
             let t = store

@@ -53,7 +53,7 @@ pub fn print(out: &mut Out, event: &SpooledEvent) -> Result {
             out.toned(tone, &format!("- {} {level}: {text}", clock(event)))
         }
         AgentEvent::Stderr { text } => each(out, Tone::Dim, "stderr: ", text, usize::MAX),
-        AgentEvent::Hanging { verdict } => out.toned(Tone::Warn, &format!("! {} does not move: {verdict}", clock(event))),
+        AgentEvent::Hanging { verdict } => out.toned(Tone::Warn, &format!("! {} it {}", clock(event), verdict.says())),
         AgentEvent::Moving => out.toned(Tone::Dim, &format!("- {} moves again", clock(event))),
         AgentEvent::Result { ok: true } => out.toned(Tone::Good, &format!("- {} result given", clock(event))),
         AgentEvent::Result { ok: false } => out.toned(Tone::Bad, &format!("! {} gave up", clock(event))),

@@ -3,7 +3,9 @@
 use super::args::Globals;
 use super::context::Context;
 use super::error::Result;
-use super::{backend, complain, completions, doctor, engine, help, init, job, lane, log, memory, project, task, tui, why, worker};
+use super::{
+    backend, complain, completions, decision, doctor, engine, help, init, job, lane, log, memory, project, task, tui, why, worker,
+};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -69,6 +71,9 @@ enum Verb {
     /// Tasks of a project
     #[command(subcommand)]
     Task(task::Verb),
+    /// Questions that wait for your answer
+    #[command(subcommand)]
+    Decision(decision::Verb),
     /// The coding agents that jobs may run on
     #[command(subcommand)]
     Backend(backend::Verb),
@@ -142,6 +147,7 @@ fn run<P: CommandFactory>(cx: &mut Context, verb: Verb, host: Option<engine::Hos
         Verb::Worker(verb) => worker::run(cx, verb),
         Verb::Project(verb) => project::run(cx, verb),
         Verb::Task(verb) => task::run(cx, verb),
+        Verb::Decision(verb) => decision::run(cx, verb),
         Verb::Backend(verb) => backend::run(cx, verb),
         Verb::Lane(verb) => lane::run(cx, &verb),
         Verb::Log(verb) => log::run(cx, verb),

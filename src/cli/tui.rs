@@ -41,6 +41,10 @@ pub fn run(cx: &mut Context, verb: &Tui, host: fn(TuiOptions) -> Result<ExitCode
             .hint("without one: `orc engine` runs the engine, `orc job ls` and `orc log tail -f` show what it does"));
     }
     let workspace = if verb.demo { None } else { Some(cx.workspace()?.clone()) };
+    // A database that this version cannot read is said here, in full, and not on a screen that can show nothing else.
+    if workspace.as_ref().is_some_and(|w| w.database().exists()) {
+        cx.reader()?;
+    }
     let color = cx.out.colors();
     host(TuiOptions { workspace, demo: verb.demo, watch: verb.watch, set: cx.globals.set.clone(), color })
 }

@@ -1,4 +1,4 @@
-//! `orc worker ls|show|add|pause|resume|retire`
+//! `orc worker ls|show|add|pause|resume|retire|step`
 
 use super::ages;
 use super::args;
@@ -7,7 +7,8 @@ use super::error::{CliError, Result};
 use super::lane::switch;
 use super::names;
 use super::output::{Cell, Table, Tone};
-use crate::domain::{Command, ProjectId, Worker, WorkerStatus};
+use super::step;
+use crate::domain::{Act, Command, ProjectId, Worker, WorkerStatus};
 use crate::store::NewWorker;
 use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
@@ -30,6 +31,8 @@ pub enum Verb {
     Resume(Named),
     /// Let a worker go; its history stays
     Retire(Named),
+    /// Go on with its session yourself, in the backend's own console; it takes no job meanwhile
+    Step(Named),
 }
 
 #[derive(Args)]
@@ -74,6 +77,7 @@ pub fn run(cx: &mut Context, verb: Verb) -> Result {
         Verb::Add(a) => add(cx, a),
         Verb::Pause(n) => by_id(cx, &n.worker, |worker| Command::PauseWorker { worker, paused: true }),
         Verb::Resume(n) => by_id(cx, &n.worker, |worker| Command::PauseWorker { worker, paused: false }),
+        Verb::Step(n) => step::run(cx, &n.worker),
         Verb::Retire(n) => by_id(cx, &n.worker, |worker| Command::RetireWorker { worker }),
     }
 }
@@ -189,7 +193,7 @@ fn add(cx: &mut Context, a: Add) -> Result {
         project_id: a.project_id,
         directory,
     };
-    let (actor, now) = (cx.actor(&store), cx.now());
+    let (actor, now) = (cx.permit(&mut store, &Act::Steer("making a worker"))?.to_string(), cx.now());
     let id = store.write(|tx| tx.add_worker(&worker, &actor, now))?;
     cx.wake()?;
     if cx.out.json { cx.out.value(&json!({ "id": id, "name": worker.name })) } else { cx.out.line(&format!("worker {id} {}", worker.name)) }

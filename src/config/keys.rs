@@ -154,6 +154,15 @@ fn unknown(name: &str, known: impl Iterator<Item = String>) -> (String, String) 
     if is_table(&path) {
         return (format!("`{name}` is a table, not a setting"), format!("Write `[{name}]` on a line of its own and its keys below it"));
     }
+    // A line that was added at the end of the file stands in its last table.
+    if let Some((table, key)) = name.split_once('.')
+        && keys().iter().any(|k| k.name == key)
+    {
+        return (
+            format!("there is no setting `{name}`"),
+            format!("`{key}` belongs to no table: move the line above the first `[table]`, out of `[{table}]`"),
+        );
+    }
     let nearest = known
         .map(|k| (strsim::normalized_damerau_levenshtein(name, &k), k))
         .filter(|(nearness, _)| *nearness > 0.6)

@@ -81,8 +81,11 @@ impl Workspace {
     /// # Errors
     /// The folder holds no `orc.toml`, or cannot be reached.
     pub fn open(dir: &Path) -> Result<Workspace, ConfigError> {
-        if !dir.join(SETTINGS_FILE).is_file() {
-            return Err(ConfigError::NotAWorkspace { path: dir.to_path_buf(), from_env: false });
+        match fs::metadata(dir.join(SETTINGS_FILE)) {
+            Ok(settings) if settings.is_file() => {}
+            // Somebody else's: what is in it cannot be told.
+            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => return Err(ConfigError::io("open the workspace", dir)(e)),
+            _ => return Err(ConfigError::NotAWorkspace { path: dir.to_path_buf(), from_env: false }),
         }
         let root = fs::canonicalize(dir).map_err(ConfigError::io("open the workspace", dir))?;
         private_dir(&root.join("run"))?;

@@ -52,6 +52,58 @@ words!(
     }
 );
 
+impl Hang {
+    /// The verdict as the rest of a sentence that begins with the worker's name.
+    pub fn says(self) -> &'static str {
+        match self {
+            Hang::NoOutput => "has said nothing since it started",
+            Hang::SilentBusy => "is silent but uses CPU: probably a long tool run",
+            Hang::SilentIdle => "is silent and idle: probably stuck",
+            Hang::NoProgress => "prints but does not get on: probably retrying",
+            Hang::NoExit => "gave its result but does not exit",
+        }
+    }
+}
+
+/// What a tool call is about, in one line: its command, file or question instead of its JSON.
+pub fn tool_gist(input: &str) -> String {
+    const TELLING: [&str; 12] = [
+        "command",
+        "cmd",
+        "file_path",
+        "filePath",
+        "absolute_path",
+        "pattern",
+        "query",
+        "url",
+        "path",
+        "dir_path",
+        "description",
+        "prompt",
+    ];
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Ok(serde_json::Value::Object(map)) = serde_json::from_str(input) {
+        // without a telling name, the first text in it tells most
+        let told = TELLING.iter().filter_map(|key| map.get(*key)).chain(map.values());
+        for value in told {
+            match value {
+                serde_json::Value::String(s) if !s.trim().is_empty() => return flat(s),
+                serde_json::Value::Array(a) => {
+                    let words: Vec<&str> = a.iter().filter_map(serde_json::Value::as_str).collect();
+                    if !words.is_empty() {
+                        return flat(&words.join(" "));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    // a patch begins with the file that it changes
+    let patch = input.trim_start().strip_prefix("*** Begin Patch").unwrap_or(input).trim_start();
+    let file = ["*** Update File: ", "*** Add File: ", "*** Delete File: "].iter().find_map(|head| patch.strip_prefix(head));
+    file.and_then(|rest| rest.lines().next()).map_or_else(|| flat(input), flat)
+}
+
 /// One thing that an agent said or did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -108,6 +160,26 @@ impl AgentEvent {
             | AgentEvent::Stderr { .. }
             | AgentEvent::Hanging { .. }
             | AgentEvent::Moving => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_call_says_what_it_is_about() {
+        for (input, gist) in [
+            (r#"{"command":"cargo test\n  -p billing","timeout":5}"#, "cargo test -p billing"),
+            (r#"{"timeout":5,"file_path":"src/a.rs"}"#, "src/a.rs"),
+            (r#"{"command":["bash","-lc","ls"]}"#, "bash -lc ls"),
+            (r#"{"n":3,"subject":"invoices"}"#, "invoices"),
+            ("*** Begin Patch\n*** Update File: src/b.rs\n@@", "src/b.rs"),
+            ("ls -l", "ls -l"),
+            ("{}", "{}"),
+        ] {
+            assert_eq!(tool_gist(input), gist, "{input}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What an operator may ask for. The console, the command line and the engine apply the same commands to the database.
 
-use super::ids::{AttemptId, JobId, MemoryId, WorkerId};
+use super::ids::{AttemptId, DecisionId, JobId, MemoryId, ProjectId, WorkerId};
 use super::job::{JobSpec, JobState, Lane, Priority};
 use super::memory::Category;
 use super::recall::Settle;
@@ -54,6 +54,34 @@ pub enum Command {
     /// No new dispatches; the engine ends when the last running job has.
     Drain {
         on: bool,
+    },
+    /// Answers a card with one of its options, and perhaps a word more.
+    Answer {
+        decision: DecisionId,
+        key: String,
+        remark: Option<String>,
+    },
+    /// Takes a card back: whoever asked goes on without an answer.
+    CancelDecision {
+        decision: DecisionId,
+    },
+    /// Puts a project before the operator: its work is done.
+    SubmitProject {
+        project: ProjectId,
+    },
+    /// Closes a project.
+    ApproveProject {
+        project: ProjectId,
+        remark: Option<String>,
+    },
+    /// Sends a project back with what is missing.
+    RejectProject {
+        project: ProjectId,
+        reason: String,
+    },
+    /// Takes up an approved or rejected project again.
+    ReopenProject {
+        project: ProjectId,
     },
     /// Lifts a pause that a limit put on a backend, or holds the backend by hand.
     PauseBackend {

@@ -46,6 +46,10 @@ id!(
     MemoryId
 );
 id!(
+    /// A question to the operator.
+    DecisionId
+);
+id!(
     /// A task of a project.
     TaskId
 );

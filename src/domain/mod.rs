@@ -1,11 +1,13 @@
 //! The words and decisions of the product. Pure: no I/O, no runtime, no clock, no randomness; those are arguments.
 
+mod actor;
 mod agent;
 mod attempt;
 mod budget;
 #[cfg(test)]
 mod cases;
 mod command;
+mod decision;
 mod dialect;
 mod dispatch;
 mod estimate;
@@ -14,6 +16,7 @@ mod job;
 mod lesson;
 mod memory;
 mod pause;
+mod project;
 mod prompt;
 mod queue;
 mod recall;
@@ -29,26 +32,29 @@ mod why;
 pub mod words;
 mod worker;
 
-pub use agent::{AgentEvent, Hang, Level, Limit, LimitKind};
+pub use actor::{Act, Actor, Inside, Refusal, Rule, act_of};
+pub use agent::{AgentEvent, Hang, Level, Limit, LimitKind, tool_gist};
 pub use attempt::{Attempt, ExitReport, Outcome, ProcessIdentity, Usage};
 pub use budget::{Budget, BudgetLimits};
 #[cfg(test)]
 pub(crate) use cases::cases;
 pub use command::{Applied, Command, Seen};
+pub use decision::{BadCard, Choice, Decision, DecisionState, Question};
 pub use dialect::Dialect;
 pub use dispatch::{BackendCapacity, Capacity, CapacityLimits, Named, pick};
 pub use estimate::{Expected, reservation};
-pub use ids::{AttemptId, JobId, MemoryId, ProjectId, TaskId, WorkerId};
+pub use ids::{AttemptId, DecisionId, JobId, MemoryId, ProjectId, TaskId, WorkerId};
 pub use job::{Job, JobSpec, JobState, Kind, Lane, NotAPriority, Origin, Priority, WaitReason, default_kind};
 pub use lesson::{LONGEST_MEMORY, Learned, MOST_OF_DAY, MOST_OF_JOB, NewFact, fill, learned, looks_secret};
 pub use memory::{Category, Memory, MemorySource};
 pub use pause::pause;
+pub use project::ProjectState;
 pub use prompt::{PartKind, PromptDocument, PromptPart, blank_comments, sha256_hex, strip_comments};
 pub use queue::{ClaimOrder, Queue, QueuedJob, Rank, rank};
 pub use recall::{Injected, MemoryFilter, Settle, Standing, memory_line, recall_ceiling};
 pub use resolve::{Resolution, SessionLimits, resolve, rotation};
-pub use retry::{Next, RetryPolicy, after, backoff};
-pub use rows::{BackendPause, JobFilter, JobRow, LogFilter, LogLine, Page, Severity, StateCounts};
+pub use retry::{Next, RetryPolicy, after, backoff, with_questions};
+pub use rows::{BackendPause, JobFilter, JobGroup, JobPage, JobPlace, JobRow, JobsFrom, LogFilter, LogLine, Page, Severity, StateCounts};
 pub use score::{Recalled, Terms};
 pub use time::Timestamp;
 pub use tokens::{BYTES_PER_TOKEN, estimate};

@@ -20,10 +20,11 @@ pub enum Resolution {
 /// 1 explicit assignment; 2 a worker of the same project; 3 an idle worker with a matching backend, model and persona; 4 a
 /// new ephemeral worker. Before all but the first: a retry goes back to the worker, and so to the session, of its last attempt.
 ///
+/// A session belongs to a folder: where the job's project has one (`folder`), a worker of no project takes it only if it works there.
 /// An ephemeral worker belongs to its job; only that job's retry finds it. A worker of a project takes no other project's jobs.
 /// A persistent worker that is busy makes only jobs wait that are assigned to it. Of several that match, the closest match
 /// (a job that names no model or persona fits any), then the one used last, whose context is warmest.
-pub fn resolve(job: &QueuedJob, workers: &[Worker]) -> Resolution {
+pub fn resolve(job: &QueuedJob, folder: Option<&str>, workers: &[Worker]) -> Resolution {
     if let Some(name) = &job.worker {
         return match workers.iter().find(|w| w.name == *name && w.status != WorkerStatus::Retired) {
             Some(w) if w.backend != job.backend => Resolution::Wait(format!("worker {name} runs {}, the job {}", w.backend, job.backend)),
@@ -46,7 +47,7 @@ pub fn resolve(job: &QueuedJob, workers: &[Worker]) -> Resolution {
         workers
             .iter()
             .filter(fits)
-            .filter(|w| w.persistent && w.project_id == of)
+            .filter(|w| w.persistent && w.project_id == of && (of.is_some() || folder.is_none_or(|dir| w.directory == dir)))
             .min_by_key(|w| (w.persona != job.persona, w.model != job.model, Reverse(w.last_used_at), w.id))
     };
     let last = job.last_worker.and_then(|id| workers.iter().filter(fits).find(|w| w.id == id));
@@ -129,19 +130,29 @@ mod tests {
     }
 
     #[test]
+    fn a_project_s_job_runs_in_the_project_s_folder() {
+        let of_project = QueuedJob { project_id: Some(ProjectId(1)), ..any() };
+        let workers = [worker(1, "ada"), Worker { directory: "/shop".into(), ..worker(2, "bob") }];
+        assert_eq!(resolve(&of_project, Some("/shop"), &workers), used(2));
+        assert_eq!(resolve(&of_project, Some("/shop"), &workers[..1]), Resolution::New, "a warm session elsewhere is of no use");
+        let asked = QueuedJob { worker: Some("ada".into()), ..of_project };
+        assert_eq!(resolve(&asked, Some("/shop"), &workers), used(1), "the operator may know better");
+    }
+
+    #[test]
     fn the_four_steps_in_order() {
         let p = Some(ProjectId(1));
         let workers = [worker(1, "ada"), worker(2, "bob"), Worker { project_id: p, ..worker(3, "pro") }];
         let asked = QueuedJob { worker: Some("bob".into()), project_id: p, last_worker: Some(WorkerId(1)), ..any() };
-        assert_eq!(resolve(&asked, &workers), used(2), "1");
-        assert_eq!(resolve(&QueuedJob { project_id: p, ..any() }, &workers), used(3), "2");
-        assert_eq!(resolve(&any(), &workers), used(1), "3");
+        assert_eq!(resolve(&asked, None, &workers), used(2), "1");
+        assert_eq!(resolve(&QueuedJob { project_id: p, ..any() }, None, &workers), used(3), "2");
+        assert_eq!(resolve(&any(), None, &workers), used(1), "3");
         assert_eq!(
-            resolve(&QueuedJob { project_id: Some(ProjectId(2)), ..any() }, &workers[2..]),
+            resolve(&QueuedJob { project_id: Some(ProjectId(2)), ..any() }, None, &workers[2..]),
             Resolution::New,
             "4: not another project's"
         );
-        assert_eq!(resolve(&any(), &[]), Resolution::New, "4");
+        assert_eq!(resolve(&any(), None, &[]), Resolution::New, "4");
     }
 
     #[test]
@@ -151,12 +162,12 @@ mod tests {
         let codex = Worker { backend: "codex".into(), ..worker(3, "cy") };
         let gone = Worker { status: WorkerStatus::Retired, ..worker(4, "dee") };
         let workers = [busy, paused, codex, gone];
-        let asks = |name: &str| resolve(&QueuedJob { worker: Some(name.into()), ..any() }, &workers);
+        let asks = |name: &str| resolve(&QueuedJob { worker: Some(name.into()), ..any() }, None, &workers);
         assert_eq!(asks("ada"), Resolution::Wait("worker ada is working".into()));
         assert_eq!(asks("bob"), Resolution::Wait("worker bob is paused".into()));
         assert_eq!(asks("cy"), Resolution::Wait("worker cy runs codex, the job claude".into()));
         assert_eq!(asks("dee"), Resolution::Wait("there is no worker named dee".into()));
-        assert_eq!(resolve(&any(), &workers), Resolution::New);
+        assert_eq!(resolve(&any(), None, &workers), Resolution::New);
     }
 
     #[test]
@@ -174,16 +185,19 @@ mod tests {
         c.set_workers(&workers);
         for name in ["ada", "bob", "cy", "dee", "eve", "nobody"] {
             let j = QueuedJob { worker: Some(name.into()), ..any() };
-            assert_eq!(c.opens(Gate::Worker, &j, Timestamp(0)), matches!(resolve(&j, &workers), Resolution::Use(_)), "{name}");
+            assert_eq!(c.opens(Gate::Worker, &j, Timestamp(0)), matches!(resolve(&j, None, &workers), Resolution::Use(_)), "{name}");
         }
     }
 
     #[test]
     fn an_ephemeral_worker_is_its_own_job_s_alone() {
         let workers = [Worker { persistent: false, project_id: Some(ProjectId(1)), ..worker(7, "claude-7") }];
-        assert_eq!(resolve(&QueuedJob { project_id: Some(ProjectId(1)), ..any() }, &workers), Resolution::New);
-        assert_eq!(resolve(&QueuedJob { last_worker: Some(WorkerId(7)), ..any() }, &workers), used(7));
-        assert_eq!(resolve(&QueuedJob { last_worker: Some(WorkerId(7)), backend: "codex".into(), ..any() }, &workers), Resolution::New);
+        assert_eq!(resolve(&QueuedJob { project_id: Some(ProjectId(1)), ..any() }, None, &workers), Resolution::New);
+        assert_eq!(resolve(&QueuedJob { last_worker: Some(WorkerId(7)), ..any() }, None, &workers), used(7));
+        assert_eq!(
+            resolve(&QueuedJob { last_worker: Some(WorkerId(7)), backend: "codex".into(), ..any() }, None, &workers),
+            Resolution::New
+        );
     }
 
     #[test]
@@ -193,12 +207,16 @@ mod tests {
         let plain = worker(3, "c");
         let warm = Worker { last_used_at: Some(Timestamp(1)), ..worker(4, "d") };
         let workers = [critic, opus, plain, warm];
-        assert_eq!(resolve(&any(), &workers), used(4));
-        assert_eq!(resolve(&QueuedJob { model: Some("opus".into()), ..any() }, &workers), used(2));
-        assert_eq!(resolve(&QueuedJob { model: Some("haiku".into()), ..any() }, &workers), used(4), "a worker without a model takes any");
-        assert_eq!(resolve(&QueuedJob { persona: Some("critic".into()), ..any() }, &workers), used(1));
-        assert_eq!(resolve(&QueuedJob { persona: Some("pulse".into()), ..any() }, &workers), Resolution::New);
-        assert_eq!(resolve(&any(), &workers[..1]), used(1), "a job that names no persona fits any");
+        assert_eq!(resolve(&any(), None, &workers), used(4));
+        assert_eq!(resolve(&QueuedJob { model: Some("opus".into()), ..any() }, None, &workers), used(2));
+        assert_eq!(
+            resolve(&QueuedJob { model: Some("haiku".into()), ..any() }, None, &workers),
+            used(4),
+            "a worker without a model takes any"
+        );
+        assert_eq!(resolve(&QueuedJob { persona: Some("critic".into()), ..any() }, None, &workers), used(1));
+        assert_eq!(resolve(&QueuedJob { persona: Some("pulse".into()), ..any() }, None, &workers), Resolution::New);
+        assert_eq!(resolve(&any(), None, &workers[..1]), used(1), "a job that names no persona fits any");
     }
 
     #[test]

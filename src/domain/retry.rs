@@ -33,6 +33,12 @@ pub enum Next {
         lost: bool,
         note: String,
     },
+    /// It asked the operator and waits for the answer. `counts`, `lost` as for `Queued`.
+    Waiting {
+        counts: bool,
+        lost: bool,
+        note: String,
+    },
     Failed {
         note: String,
     },
@@ -44,7 +50,7 @@ pub enum Next {
 /// Decides from how the attempt ended. `attempts` and `losses` are the job's counts before this one; `jitter` is in 0..1.
 ///
 /// Only what can heal is tried again: an error, a timeout and a stall use up an attempt and wait their backoff; a limit and an
-/// interruption are not the job's fault and use up none (the backend's pause holds it back, it needs no delay of its own);
+/// interruption and a session that the backend no longer knows are not the job's fault and use up none (the backend's pause holds it back, it needs no delay of its own);
 /// a loss has a count of its own. A refused key or login heals by nobody but the operator: the job fails at once, with the fix
 /// in its note, while the backend's pause keeps the others in the queue.
 pub fn after(
@@ -67,6 +73,9 @@ pub fn after(
             Next::Failed { note: format!("lost {} times: {message}. It may be what ends its own processes; see its spool", losses + 1) }
         }
         Outcome::Lost => again(true),
+        // A session that was refused before its first answer may never have come to be. The next attempt begins a new one, and a
+        // new one cannot be unknown, so this does not repeat by itself.
+        Outcome::Error if report.session_unknown => again(false),
         Outcome::Error | Outcome::RateLimited if refused => Next::Failed { note: message.clone() },
         Outcome::RateLimited => again(false),
         Outcome::Error | Outcome::Timeout | Outcome::Stalled => {
@@ -77,6 +86,22 @@ pub fn after(
             }
             Next::Queued { ready_at: Some(now + backoff(used, policy, jitter)), counts: true, lost: false, note }
         }
+    }
+}
+
+/// What follows where the job asked the operator: `open` cards still wait, `answered` ones were settled while the attempt ran,
+/// too late for it to know. A job with an open card waits, whatever else would follow but its end; one whose attempt went well
+/// goes on with the answer, at no cost in attempts.
+pub fn with_questions(next: Next, open: usize, answered: usize) -> Next {
+    match next {
+        Next::Done if open > 0 => Next::Waiting { counts: false, lost: false, note: "it asked the operator".into() },
+        Next::Done if answered > 0 => {
+            Next::Queued { ready_at: None, counts: false, lost: false, note: "it goes on with the operator's answer".into() }
+        }
+        Next::Queued { counts, lost, note, .. } if open > 0 => {
+            Next::Waiting { counts, lost, note: format!("it asked the operator; {note}") }
+        }
+        other => other,
     }
 }
 
@@ -112,6 +137,20 @@ mod tests {
     }
 
     #[test]
+    fn whoever_asked_waits_for_the_answer_and_then_goes_on() {
+        let waits = |next: &Next| matches!(next, Next::Waiting { counts: false, lost: false, .. });
+        assert!(waits(&with_questions(Next::Done, 1, 0)));
+        assert!(waits(&with_questions(Next::Done, 1, 1)));
+        assert!(matches!(with_questions(Next::Done, 0, 1), Next::Queued { counts: false, lost: false, ready_at: None, .. }));
+        assert_eq!(with_questions(Next::Done, 0, 0), Next::Done);
+        let again = next(Outcome::Error, None, 0, 0);
+        assert!(matches!(with_questions(again.clone(), 1, 0), Next::Waiting { counts: true, .. }));
+        assert_eq!(with_questions(again.clone(), 0, 1), again, "the delay of a retry stays");
+        let failed = Next::Failed { note: "x".into() };
+        assert_eq!(with_questions(failed.clone(), 1, 0), failed);
+    }
+
+    #[test]
     fn every_outcome_has_its_consequence() {
         let mut table = String::new();
         for outcome in Outcome::ALL {
@@ -142,6 +181,13 @@ mod tests {
         assert!(!failed(next(Outcome::Lost, None, 9, 1)), "attempts do not count against losses");
         assert!(failed(next(Outcome::Lost, None, 0, 2)));
         assert!(!failed(next(Outcome::RateLimited, Some(LimitKind::Window), 9, 9)));
+    }
+
+    #[test]
+    fn a_session_that_is_gone_costs_no_attempt() {
+        let gone = ExitReport { session_unknown: true, ..report(Outcome::Error, None) };
+        let next = after(&gone, 2, 3, 0, &RetryPolicy::default(), 1.0, NOW);
+        assert_eq!(next, Next::Queued { ready_at: None, counts: false, lost: false, note: "broke".into() });
     }
 
     #[test]

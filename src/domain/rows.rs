@@ -30,6 +30,8 @@ pub struct JobRow {
     /// The worker of its newest attempt, or the one asked for.
     pub worker: Option<String>,
     pub project_id: Option<ProjectId>,
+    /// The project's title.
+    pub project: Option<String>,
     pub attempts: u32,
     pub max_attempts: u32,
     pub attempt: Option<AttemptId>,
@@ -37,6 +39,8 @@ pub struct JobRow {
     pub note: Option<String>,
     /// Dependencies that are not done yet.
     pub open_dependencies: u32,
+    /// Not to be queued before.
+    pub not_before: Option<Timestamp>,
     pub created_at: Timestamp,
     pub queued_at: Option<Timestamp>,
     pub ready_at: Option<Timestamp>,
@@ -44,6 +48,80 @@ pub struct JobRow {
     pub finished_at: Option<Timestamp>,
     pub tokens: u64,
     pub cost_usd: f64,
+}
+
+/// Where a job stands in the list of all jobs: what runs, the longest first; the queue by priority and age; what waits, first for
+/// the operator, then by its date; what is over, the newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct JobPlace {
+    pub group: JobGroup,
+    /// Within the group: what is compared first, and second.
+    pub keys: [i64; 2],
+    pub id: i64,
+}
+
+/// The parts of that list, in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobGroup {
+    Running,
+    Queued,
+    Waiting,
+    Over,
+}
+
+impl JobGroup {
+    /// Every part, in the list's order.
+    pub const ALL: [JobGroup; 4] = [JobGroup::Running, JobGroup::Queued, JobGroup::Waiting, JobGroup::Over];
+
+    /// The part that a state belongs to.
+    pub fn of(state: JobState) -> JobGroup {
+        match state {
+            JobState::Running | JobState::Reviewing => JobGroup::Running,
+            JobState::Queued => JobGroup::Queued,
+            JobState::Waiting => JobGroup::Waiting,
+            JobState::Done | JobState::Failed | JobState::Killed => JobGroup::Over,
+        }
+    }
+}
+
+impl JobRow {
+    /// Where it stands in the list of all jobs.
+    pub fn place(&self) -> JobPlace {
+        let at = |t: Option<Timestamp>| t.map_or(0, Timestamp::millis);
+        let group = JobGroup::of(self.state);
+        let (keys, id) = match group {
+            JobGroup::Running => ([0, at(self.started_at)], self.id.0),
+            JobGroup::Queued => ([i64::from(self.priority.level()), at(self.queued_at)], self.id.0),
+            JobGroup::Waiting => {
+                let asks = matches!(self.wait_reason, Some(WaitReason::Decision | WaitReason::Cap | WaitReason::Deadlock));
+                ([i64::from(!asks), at(self.not_before)], self.id.0)
+            }
+            JobGroup::Over => ([0, -at(self.finished_at)], -self.id.0),
+        };
+        JobPlace { group, keys, id }
+    }
+}
+
+/// A stretch of the list of all jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobPage {
+    pub from: JobsFrom,
+    pub limit: usize,
+}
+
+/// Where a stretch of that list begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobsFrom {
+    /// Its first jobs.
+    Top,
+    /// Those after a place.
+    After(JobPlace),
+    /// The last ones before a place.
+    Before(JobPlace),
+    /// Its last jobs.
+    End,
 }
 
 /// A backend that takes no new attempt.
@@ -68,6 +146,9 @@ pub struct LogLine {
     /// What happened, a short word: `queued`, `running`, `done`, `worker`, `engine` …
     pub what: String,
     pub job: Option<JobId>,
+    /// The job's title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     pub attempt: Option<AttemptId>,
     /// One line for people.
     pub text: String,
@@ -80,6 +161,10 @@ pub struct JobFilter {
     pub states: Vec<JobState>,
     pub lane: Option<Lane>,
     pub project_id: Option<i64>,
+    /// Part of the project's title, or its number.
+    pub project: Option<String>,
+    /// Part of the backend's name.
+    pub backend: Option<String>,
     /// In title, backend, worker or tags; case does not matter. `#12` is the id.
     pub text: String,
 }

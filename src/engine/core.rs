@@ -91,7 +91,10 @@ impl<L: Launcher> Core<L> {
             review_at: None,
             learn_at: None,
             next_date: None,
+            next_deadline: None,
+            cards: Vec::new(),
             streaks: BTreeMap::new(),
+            stand_ins: BTreeMap::new(),
             context_tokens: super::why::CONTEXT,
             shim,
             host_checked: None,
@@ -99,6 +102,7 @@ impl<L: Launcher> Core<L> {
             episodes: None,
             unwritten: Vec::new(),
             today: crate::store::Day::default(),
+            lane_rows: Default::default(),
             today_at: None,
             unread: None,
             today_old: false,
@@ -185,6 +189,11 @@ impl<L: Launcher> Core<L> {
             state.sync(tx, now, out)?;
             state.lift_pauses(tx, now)?;
             state.remember(tx, now, out)?;
+            state.sync(tx, now, out)?;
+            if state.next_deadline.is_some_and(|t| t <= now) {
+                tx.expire_decisions(now)?;
+                state.sync(tx, now, out)?;
+            }
             if state.next_date.is_some_and(|t| t <= now) {
                 tx.release_dates(now)?;
                 state.sync(tx, now, out)?;
@@ -267,7 +276,11 @@ impl<L: Launcher> Core<L> {
 
     /// Ends this engine's life in good order: the log says so.
     pub fn close(mut self, why: &str, now: Timestamp) {
-        let text = format!("engine left: {why}; {} job(s) go on", self.state.lives.len());
+        let jobs = match self.state.lives.len() {
+            1 => "1 job goes on".to_owned(),
+            n => format!("{n} jobs go on"),
+        };
+        let text = format!("engine left: {why}; {jobs}");
         let wrote = self.store.write(|tx| tx.event(&crate::store::Event::new(now, "engine", "engine", &text)));
         if let Err(e) = wrote {
             tracing::warn!("{e}");

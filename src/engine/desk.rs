@@ -2,9 +2,10 @@
 //! neither the console nor the engine ever waits for the other.
 
 use super::library::Library;
+use super::step::{self, StepError};
 use super::why;
 use crate::config::{Settings, Workspace};
-use crate::domain::{Attempt, AttemptId, Command, JobId, MemoryId, PromptPart, WorkerId};
+use crate::domain::{Attempt, AttemptId, Command, JobId, JobPage, JobsFrom, MemoryId, PromptPart, WorkerId};
 use crate::memory::Semantic;
 use crate::os::clock;
 use crate::store::{Store, StoreError, apply};
@@ -66,6 +67,8 @@ enum DeskError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Memory(#[from] crate::memory::MemoryError),
+    #[error(transparent)]
+    Step(#[from] StepError),
     #[error("cannot read {}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },
 }
@@ -90,9 +93,12 @@ impl Open {
         Ok(match query {
             Query::Jobs { filter, page } => {
                 let store = self.store()?;
-                let mut rows = store.jobs(filter, crate::domain::Page { limit: page.limit + 1, ..*page })?;
+                let mut rows = store.job_list(filter, JobPage { limit: page.limit + 1, ..*page })?;
                 let more = rows.len() > page.limit;
-                rows.truncate(page.limit);
+                match page.from {
+                    JobsFrom::Top | JobsFrom::After(_) => rows.truncate(page.limit),
+                    JobsFrom::Before(_) | JobsFrom::End => _ = rows.drain(..rows.len().saturating_sub(page.limit)),
+                }
                 Answer::Jobs { counts: store.job_counts(filter)?, filter: filter.clone(), page: *page, rows, more }
             }
             Query::Job { job } => Answer::Job(Box::new(self.job(*job)?)),
@@ -122,6 +128,7 @@ impl Open {
                 let applied = super::library::apply(&self.memory()?, command, clock::now())?;
                 Answer::Applied { command: command.clone(), applied }
             }
+            Query::Step { worker } => self.step(*worker)?,
             Query::Command(command) => self.command(command)?,
         })
     }
@@ -133,12 +140,13 @@ impl Open {
 
     fn command(&mut self, command: &Command) -> Result<Answer, DeskError> {
         let now = clock::now();
+        let who = super::actor::this(self.store()?)?;
         let mut asked = command.clone();
         // A console asks for no number of attempts: the setting decides.
         if let Command::AddJob { spec } = &mut asked {
             spec.max_attempts = self.settings().max_attempts;
         }
-        let applied = self.store()?.write(|tx| apply(tx, &asked, "operator", now))?;
+        let applied = self.store()?.write(|tx| apply(tx, &asked, &who, now))?;
         (self.wake)();
         Ok(Answer::Applied { command: command.clone(), applied })
     }
@@ -149,6 +157,13 @@ impl Open {
             self.settings = Arc::new(settings);
         }
         self.settings.clone()
+    }
+
+    fn step(&mut self, worker: WorkerId) -> Result<Answer, DeskError> {
+        let (workspace, settings) = (self.workspace.clone(), self.settings.clone());
+        let step = step::into(self.store()?, &workspace, &settings, worker, "operator", clock::now())?;
+        (self.wake)();
+        Ok(Answer::Step(Box::new(step)))
     }
 
     fn job(&mut self, id: JobId) -> Result<JobDetail, DeskError> {

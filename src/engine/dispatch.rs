@@ -79,6 +79,7 @@ impl State {
 
     /// A queued row with its estimate.
     pub(super) fn queued_job(&self, row: QueuedRow) -> QueuedJob {
+        let row = super::failover::placed(row, &self.stand_ins);
         let uses_model = self.backends.get(&row.backend).is_none_or(Backend::uses_model);
         let work = self.expected.work(row.kind);
         super::why::queued_job(row, self.context_tokens, work, uses_model)
@@ -87,8 +88,10 @@ impl State {
     /// Claims a job and prepares its launch; false where it cannot start after all.
     fn start(&mut self, tx: &Tx<'_>, queued: &QueuedJob, now: Timestamp, out: &mut Vec<Effect>) -> Result<bool, StoreError> {
         let Some(job) = tx.job(queued.id)? else { return Ok(false) };
-        let Some(backend) = self.backends.get(&job.spec.backend).cloned() else { return Ok(false) };
-        let mut known = match resolve(queued, &self.workers) {
+        // Its own, or the one that stands in for it.
+        let Some(backend) = self.backends.get(&queued.backend).cloned() else { return Ok(false) };
+        let folder = project_folder(tx, &job)?;
+        let mut known = match resolve(queued, folder.as_deref(), &self.workers) {
             Resolution::Use(id) => self.workers.iter().find(|w| w.id == id).cloned(),
             Resolution::New => None,
             Resolution::Wait(_) => return Ok(false),
@@ -98,7 +101,7 @@ impl State {
         {
             self.rotate(tx, worker, &why, now)?;
         }
-        let (document, broken) = match self.assemble(tx, &job, known.as_ref()) {
+        let (document, broken) = match self.assemble(tx, &job, &backend, known.as_ref()) {
             Ok(document) => {
                 self.context_tokens = crate::domain::estimate(&document.system);
                 (document, None)
@@ -116,7 +119,7 @@ impl State {
         }
         let worker = match known {
             Some(worker) => worker,
-            None => self.new_worker(tx, &job, now)?,
+            None => self.new_worker(tx, &job, &backend.name, now)?,
         };
         let resume = worker.session.is_some() && backend.resumes();
         let session = if resume { worker.session.clone() } else { backend.chosen_session() };
@@ -137,6 +140,10 @@ impl State {
         };
         let Some(attempt) = tx.claim(&claim, now)? else { return Ok(false) };
         let Some(open) = tx.open_attempt(attempt)? else { return Ok(false) };
+        if backend.name != job.spec.backend {
+            let text = format!("{} is paused: {} takes it", job.spec.backend, backend.name);
+            self.note(tx, "failover", "info", job.id, attempt, &text, now)?;
+        }
         self.enter(&open, Some((job.spec.kind, job.spec.priority)), 0);
         self.capacity.budget.reserve(attempt, estimate);
         if let Some(w) = self.workers.iter_mut().find(|w| w.id == worker.id) {
@@ -179,15 +186,15 @@ impl State {
     }
 
     /// An ephemeral worker for one job, named after backend and row.
-    fn new_worker(&mut self, tx: &Tx<'_>, job: &Job, now: Timestamp) -> Result<Worker, StoreError> {
+    fn new_worker(&mut self, tx: &Tx<'_>, job: &Job, backend: &str, now: Timestamp) -> Result<Worker, StoreError> {
         let spec = &job.spec;
-        let directory = match spec.project_id.map(|p| tx.project(p)).transpose()?.flatten().and_then(|p| p.dir) {
+        let directory = match project_folder(tx, job)? {
             Some(dir) => dir,
             None => self.workspace.root().join("drafts").to_string_lossy().into_owned(),
         };
         let new = NewWorker {
-            name: format!("{}-#", spec.backend),
-            backend: spec.backend.clone(),
+            name: format!("{backend}-#"),
+            backend: backend.to_owned(),
             model: spec.model.clone(),
             persona: spec.persona.clone(),
             skills: Vec::new(),
@@ -215,20 +222,22 @@ impl State {
         Ok(())
     }
 
-    fn assemble(&self, tx: &Tx<'_>, job: &Job, worker: Option<&Worker>) -> Result<PromptDocument, String> {
+    fn assemble(&self, tx: &Tx<'_>, job: &Job, backend: &Backend, worker: Option<&Worker>) -> Result<PromptDocument, String> {
         let project = job.spec.project_id.and_then(|p| tx.project(p).ok().flatten()).map(|p| p.title);
         let mut skills = worker.map(|w| w.skills.clone()).unwrap_or_default();
         let more: Vec<String> = job.spec.skills.iter().filter(|s| !skills.contains(s)).cloned().collect();
         skills.extend(more);
+        let answers = tx.decisions_of(job.id).map_err(|e| e.to_string())?;
         assemble(
             &self.workspace,
             &PromptInput {
                 job,
+                answers: &answers,
                 project: project.as_deref(),
                 persona: job.spec.persona.as_deref().or(worker.and_then(|w| w.persona.as_deref())),
                 skills: &skills,
                 handover: worker.filter(|w| w.session.is_none()).and_then(|w| w.handover.as_deref()),
-                uses_model: self.backends.get(&job.spec.backend).is_none_or(Backend::uses_model),
+                uses_model: backend.uses_model(),
             },
         )
         .map_err(|e| e.to_string())
@@ -303,4 +312,9 @@ impl State {
     fn secret(&mut self) -> String {
         uuid::Uuid::new_v4().simple().to_string()
     }
+}
+
+/// The folder of the job's project, where it has one.
+fn project_folder(tx: &Tx<'_>, job: &Job) -> Result<Option<String>, StoreError> {
+    Ok(job.spec.project_id.map(|p| tx.project(p)).transpose()?.flatten().and_then(|p| p.dir))
 }

@@ -1,7 +1,7 @@
 //! The end of an attempt: one transaction for attempt, worker, budget and job.
 
 use super::state::{Effect, State};
-use crate::domain::{ExitReport, Limit, LimitKind, Outcome, Timestamp, after, pause, reservation};
+use crate::domain::{DecisionState, ExitReport, Limit, LimitKind, Next, Outcome, Timestamp, after, pause, reservation, with_questions};
 use crate::store::{Finish, StoreError, Tx};
 use std::time::Duration;
 
@@ -27,6 +27,10 @@ impl State {
             self.recovered(&live.backend, live.started_at);
         }
         let next = after(&report, job.attempts, job.spec.max_attempts, job.losses, &self.settings.retry(), self.rng.f64(), now);
+        let cards = tx.decisions_of(live.job)?;
+        let open = cards.iter().filter(|c| c.state == DecisionState::Open).count();
+        let answered = cards.iter().filter(|c| c.asked.attempt == Some(attempt) && c.state != DecisionState::Open).count();
+        let next = with_questions(next, open, answered);
         let uses_model = self.backends.get(&live.backend).is_some_and(|b| b.uses_model());
         // A killed run never told: the estimate stands in for it.
         let budgeted = if report.usage_known || !uses_model {
@@ -36,13 +40,16 @@ impl State {
         } else {
             live.estimate.max(live.spent)
         };
+        let done = next == Next::Done;
         let finish = Finish { report: &report, next, budgeted, recorded: live.spent, drop_session: report.session_unknown };
         if tx.finish(&finish, now)? {
             self.capacity.budget.spend(Some(attempt), budgeted.saturating_sub(live.spent), now);
             if let Some(lesson) = lesson {
                 self.keep(tx, lesson, now, out)?;
             }
-            self.capture(tx, &job, &report, now)?;
+            if done {
+                self.capture(tx, &job, &report, now)?;
+            }
             if report.outcome == Outcome::Ok && report.usage_known && uses_model {
                 let prompt = reservation(job.spec.prompt.len() as u64, self.context_tokens, 0, true);
                 let (value, samples) = self.expected.learn(live.kind, budgeted.saturating_sub(prompt));

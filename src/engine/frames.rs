@@ -139,7 +139,7 @@ impl State {
             }
             AgentEvent::Hanging { verdict } => {
                 live.hang = Some(*verdict);
-                let (job, text) = (live.job, format!("{} does not move: {verdict}", live.worker_name));
+                let (job, text) = (live.job, format!("{} {}", live.worker_name, verdict.says()));
                 self.note(tx, "stalled", "warn", job, attempt, &text, now)?;
             }
             AgentEvent::Moving => {

@@ -159,13 +159,13 @@ impl Engine {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let socket = workspace.socket();
         let why = runtime.block_on(async {
+            let _watched = super::reload::watch(&workspace, settings.clone(), inputs.clone())
+                .inspect_err(|e| tracing::warn!("settings are read at the next start only: {e}"));
             let listener = bind(&socket).map_err(|source| HostError::Socket { path: socket.clone(), source })?;
             let (outbox, outboxes) = mpsc::unbounded_channel();
             let gateway = Gateway::new(inputs.clone(), outbox, publish.subscribe());
             tokio::spawn(gateway.accept(listener));
             let shim = crate::os::program("orc-shim");
-            let _watched = super::reload::watch(&workspace, settings.clone(), inputs.clone())
-                .inspect_err(|e| tracing::warn!("settings are read at the next start only: {e}"));
             let memories = MemoryThread::start(library, workspace.clone(), settings.clone(), inputs.clone())?;
             let launcher = OsLauncher::new(shim.clone(), workspace.spool_dir(), store.workspace_id()?, inputs);
             let parts = Parts {

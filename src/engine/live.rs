@@ -1,7 +1,7 @@
 //! What the engine knows of running attempts beyond the database: connections, heartbeats, the newest word. In memory only.
 
 use super::input::Link;
-use crate::domain::{AgentEvent, AttemptId, Hang, JobId, Kind, Level, Priority, Timestamp, Usage};
+use crate::domain::{AgentEvent, AttemptId, Hang, JobId, Kind, Level, Priority, Timestamp, Usage, tool_gist};
 use crate::wire::Heartbeat;
 
 /// A running attempt.
@@ -36,11 +36,11 @@ pub struct Live {
 pub fn one_line(event: &AgentEvent) -> Option<String> {
     let text = match event {
         AgentEvent::Text { text } | AgentEvent::Thinking { text } => text.trim(),
-        AgentEvent::ToolCall { name, input, .. } => return Some(cut(&format!("{name} {}", input.trim()))),
+        AgentEvent::ToolCall { name, input, .. } => return Some(cut(&format!("{name} {}", tool_gist(input)))),
         AgentEvent::ToolResult { output, is_error: true, .. } => return Some(cut(&format!("tool failed: {}", output.trim()))),
         AgentEvent::Limited { limit } => &limit.message,
         AgentEvent::Notice { level: Level::Warn | Level::Error, text } => text,
-        AgentEvent::Hanging { verdict } => return Some(format!("does not move: {verdict}")),
+        AgentEvent::Hanging { verdict } => return Some(format!("it {}", verdict.says())),
         _ => return None,
     };
     let line = text.lines().find(|l| !l.trim().is_empty())?;

@@ -1,11 +1,13 @@
 //! The engine: one loop that owns what runs, and what stands around it.
 
+pub mod actor;
 mod adopt;
 mod core;
 mod desk;
 mod digest;
 mod dispatch;
 mod ended;
+mod failover;
 mod frames;
 mod gateway;
 mod handover;
@@ -25,6 +27,7 @@ mod run;
 mod seat;
 mod snapshot;
 mod state;
+pub mod step;
 pub mod why;
 
 pub use self::core::{Core, Flow, Parts};

@@ -2,7 +2,7 @@
 //! memory, persona, skills, recalled memories, handover, the job. Nothing of the environment goes in, so no secret can.
 
 use crate::config::{Persona, PersonaError, SkillError, Workspace, rules, skill};
-use crate::domain::{Job, Kind, PartKind, PromptDocument, PromptPart};
+use crate::domain::{Decision, Job, Kind, PartKind, PromptDocument, PromptPart};
 use crate::memory::core::{CoreMemory, CoreMemoryError};
 use std::io;
 use std::path::PathBuf;
@@ -16,6 +16,8 @@ pub struct PromptInput<'a> {
     pub persona: Option<&'a str>,
     /// In the order in which they are injected.
     pub skills: &'a [String],
+    /// What the job asked the operator, and what holds now, oldest first.
+    pub answers: &'a [Decision],
     /// What the worker's last session left, for a session that begins.
     pub handover: Option<&'a str>,
     /// False: the prompt is a script, and goes to the backend exactly as it was submitted.
@@ -48,7 +50,9 @@ it rests on, then what is left open.
 - Stay within the task. Something else that ought to be done is proposed in the result, or queued with `pm job add`.
 - `$TMPDIR` is yours and goes away with the job, as does every process that you leave running.
 - `pm` is on your PATH and speaks to this workspace: `pm job ls`, `pm job show ID`, `pm job result ID`; \
-`pm job add --title T --type BACKEND --prompt -` queues work and reads its prompt from standard input; `pm --help` has the rest.";
+`pm job add --title T --type BACKEND --prompt -` queues work and reads its prompt from standard input; `pm --help` has the rest.
+- Where only the operator can decide and a wrong guess would be costly, ask: `pm task ask TASK --question Q --option key:Label:Detail \
+--option …` (or `pm decision ask` where there is no task), then end with what you have so far. The job waits and goes on with the answer.";
 
 /// Makes the document.
 ///
@@ -131,6 +135,17 @@ fn job_text(input: &PromptInput<'_>) -> String {
         text += &format!(
             "\n\n## This was tried before\n\nThe last attempt ended: {how}\nLook at what it left before you begin, keep what is good, \
              and do not do twice what must happen once."
+        );
+    }
+    let answered: Vec<String> = input
+        .answers
+        .iter()
+        .filter_map(|card| Some(format!("- You asked: {}\n  Answer: {}", card.asked.question, card.told()?.replace('\n', "\n  "))))
+        .collect();
+    if !answered.is_empty() {
+        text += &format!(
+            "\n\n## Your questions are answered\n\nGo on from where you asked. The operator's word holds:\n\n{}",
+            answered.join("\n")
         );
     }
     text + "\n\n" + WORKING_RULES + "\n"

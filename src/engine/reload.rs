@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 /// # Errors
 /// The system watches no more files.
 pub(super) fn watch(workspace: &Workspace, settings: Arc<Settings>, inputs: mpsc::Sender<Input>) -> notify::Result<RecommendedWatcher> {
-    let (at, descriptions) = (workspace.clone(), workspace.backends_dir());
+    let (at, descriptions, old, first) = (workspace.clone(), workspace.backends_dir(), settings.clone(), inputs.clone());
     let concerns = move |e: &notify::Event| {
         saved(e.kind)
             && e.paths.iter().any(|p| p.file_name().is_some_and(|n| n == SETTINGS_FILE) || p.parent().is_some_and(|d| d == descriptions))
@@ -33,6 +33,8 @@ pub(super) fn watch(workspace: &Workspace, settings: Arc<Settings>, inputs: mpsc
     if workspace.backends_dir().is_dir() {
         watcher.watch(&workspace.backends_dir(), RecursiveMode::NonRecursive)?;
     }
+    // What was saved before the watch began. (The channel is new: there is room.)
+    let _ = first.try_send(Input::Settings(Box::new(read(workspace, &old))));
     Ok(watcher)
 }
 
@@ -91,7 +93,8 @@ impl State {
             let starts = before.remove(name).map(|b| b.starts).unwrap_or_default();
             self.capacity.backends.insert(name.clone(), crate::domain::BackendCapacity { starts, ..backend_capacity(backend) });
         }
-        // What each is expected to cost may have changed.
+        self.stand_ins = super::failover::stand_ins(&self.settings, &self.backends, &self.switches.pauses);
+        // What each is expected to cost may have changed, and who takes it.
         for row in tx.queued()? {
             self.enqueue(row);
         }

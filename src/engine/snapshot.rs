@@ -16,6 +16,13 @@ const NEXT: usize = 24;
 const DAY_EVERY: Duration = Duration::from_secs(60);
 const DAY_SOON: Duration = Duration::from_secs(1);
 
+/// The next jobs of a lane as they stood at an event.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LaneRows {
+    event: i64,
+    rows: Vec<JobRow>,
+}
+
 impl State {
     pub(super) fn snapshot(&mut self, store: &Store, now: Timestamp) -> Result<Snapshot, StoreError> {
         if self.day_due() <= now {
@@ -86,9 +93,14 @@ impl State {
         })
     }
 
-    fn lane(&self, store: &Store, lane: Lane, now: Timestamp) -> Result<LaneView, StoreError> {
+    fn lane(&mut self, store: &Store, lane: Lane, now: Timestamp) -> Result<LaneView, StoreError> {
         let next: Vec<JobId> = self.queue.lane_order(lane, now, self.capacity.limits.starvation_after).take(NEXT).map(|j| j.id).collect();
-        let rows: Vec<JobRow> = store.job_rows(&next)?;
+        // Heartbeats change no row: while nothing else happens, the rows of the last snapshot are good.
+        let shown = &mut self.lane_rows[lane as usize];
+        if shown.event != self.last_event || !shown.rows.iter().map(|r| r.id).eq(next.iter().copied()) {
+            *shown = LaneRows { event: self.last_event, rows: store.job_rows(&next)? };
+        }
+        let rows = shown.rows.clone();
         Ok(LaneView {
             lane,
             paused: self.capacity.paused_lanes.contains(&lane.number()),
@@ -150,12 +162,17 @@ impl State {
         }
         for (attempt, l) in &self.lives {
             if let Some(hang) = l.hang {
-                say(Severity::Warn, format!("{} does not move ({hang})", l.worker_name), "Enter to look, x to kill", Some(l.job));
+                say(Severity::Warn, format!("{} {}", l.worker_name, hang.says()), "Enter to look, x to kill", Some(l.job));
             }
             if l.probing {
                 say(Severity::Warn, format!("{}: its process is gone, leftovers are being ended", l.worker_name), "wait", Some(l.job));
             }
             let _ = attempt;
+        }
+        for card in &self.cards {
+            let remedy = format!("orc decision answer {} {}", card.id, card.asked.choices.first().map_or("KEY", |c| &c.key));
+            let late = if card.overdue(now) { " (overdue)" } else { "" };
+            say(Severity::Warn, format!("asked: {}{late}", card.asked.question), &remedy, card.asked.job);
         }
         if let Some(age) = self.queue.oldest().map(|t| now.since(t))
             && age > self.capacity.limits.starvation_after

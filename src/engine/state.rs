@@ -7,7 +7,9 @@ use super::launcher::Launch;
 use super::live::Lives;
 use super::memories::MemoryRequest;
 use crate::config::{Backend, Settings, Workspace};
-use crate::domain::{AttemptId, Capacity, ExitReport, Expected, JobId, LogLine, Outcome, Queue, Timestamp, Worker, WorkerId, WorkerStatus};
+use crate::domain::{
+    AttemptId, Capacity, Decision, ExitReport, Expected, JobId, LogLine, Outcome, Queue, Timestamp, Worker, WorkerId, WorkerStatus,
+};
 use crate::memory::Episodes;
 use crate::store::{EngineState, OpenAttempt, QueuedRow, Store, StoreError, Tx};
 use crate::wire::EngineFrame;
@@ -77,8 +79,14 @@ pub(super) struct State {
     /// When what was learned and could not be kept is tried again.
     pub learn_at: Option<Timestamp>,
     pub next_date: Option<Timestamp>,
+    /// When the next unanswered card takes its default.
+    pub next_deadline: Option<Timestamp>,
+    /// What waits for the operator.
+    pub cards: Vec<Decision>,
     /// Refusals in a row and the time of the last, by backend, until an attempt that began after it gets an answer.
     pub streaks: BTreeMap<String, (u32, Timestamp)>,
+    /// Paused backends, and who takes their jobs meanwhile.
+    pub stand_ins: BTreeMap<String, String>,
     /// Tokens of the system text, as last assembled.
     pub context_tokens: u64,
     /// Our own small program.
@@ -90,6 +98,7 @@ pub(super) struct State {
     /// Events that are committed and not yet in the raw log.
     pub unwritten: Vec<LogLine>,
     pub today: crate::store::Day,
+    pub lane_rows: [super::snapshot::LaneRows; 3],
     pub today_at: Option<Timestamp>,
     /// Something has happened since they were counted.
     pub today_old: bool,
@@ -139,6 +148,7 @@ impl State {
         self.review_at = self.first_review(store, now)?;
         self.queue = Queue::default();
         self.last_event = store.last_event()?;
+        self.stand_ins = super::failover::stand_ins(&self.settings, &self.backends, &store.engine_state()?.pauses);
         for row in store.queued()? {
             self.enqueue(row);
         }
@@ -186,6 +196,8 @@ impl State {
     fn refresh_waiting(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         self.waiting = store.waiting_by_lane()?;
         self.next_date = store.next_date()?;
+        self.next_deadline = store.next_deadline()?;
+        self.cards = store.decisions(false)?;
         self.fill_capacity(now);
         Ok(())
     }
@@ -234,16 +246,18 @@ impl State {
             }
         }
         if changes.other {
-            return self.refresh(tx, now);
+            self.refresh(tx, now)?;
+            return self.settle_failover(tx);
         }
         for id in changes.workers {
             self.reload_worker(tx, id)?;
         }
         if changes.waiting {
-            return self.refresh_waiting(tx, now);
+            self.refresh_waiting(tx, now)?;
+        } else {
+            self.fill_capacity(now);
         }
-        self.fill_capacity(now);
-        Ok(())
+        self.settle_failover(tx)
     }
 
     pub(super) fn enqueue(&mut self, row: QueuedRow) {
@@ -321,7 +335,8 @@ impl State {
         let pauses = self.switches.pauses.values().filter_map(|(p, _)| p.until);
         let window = (!self.queue.is_empty()).then(|| self.capacity.budget.next_change(&self.capacity.limits.budget, now)).flatten();
         let starting = self.starting.values().map(|s| s.until);
-        let memory = self.review_at.into_iter().chain(self.learn_at);
-        self.next_date.into_iter().chain(pauses).chain(starting).chain(memory).chain(window).chain(self.queue.next_ready(now)).min()
+        let memory = self.review_at.into_iter().chain(self.learn_at).chain(starting);
+        let dates = self.next_date.into_iter().chain(self.next_deadline);
+        dates.chain(pauses).chain(memory).chain(window).chain(self.queue.next_ready(now)).min()
     }
 }

@@ -26,7 +26,9 @@ pub fn explain(store: &Store, settings: &Settings, workspace: &Workspace, job: &
     let expected = Expected::new(settings.expected(), store.learned()?);
     let uses_model = |backend: &str| backends.get(backend).is_none_or(Backend::uses_model);
     let mut queue = Queue::default();
+    let stand_ins = super::failover::stand_ins(settings, &backends, &store.engine_state()?.pauses);
     for row in store.queued()? {
+        let row = super::failover::placed(row, &stand_ins);
         let (work, model) = (expected.work(row.kind), uses_model(&row.backend));
         queue.insert(queued_job(row, CONTEXT, work, model));
     }

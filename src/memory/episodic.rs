@@ -249,6 +249,7 @@ mod tests {
             actor: "engine".into(),
             what: "w".into(),
             job: None,
+            title: None,
             attempt: None,
             text: "t".into(),
         }

@@ -5,6 +5,7 @@ pub mod cgroup;
 pub mod clock;
 mod error;
 pub mod files;
+mod guest;
 pub mod host;
 pub mod lock;
 pub mod process;
@@ -12,5 +13,6 @@ mod program;
 pub mod tree;
 
 pub use error::OsError;
+pub use guest::Guest;
 pub use lock::{Lock, lock_held};
 pub use program::program;

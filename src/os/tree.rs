@@ -21,6 +21,17 @@ pub fn descendants(root: i32) -> Vec<Stat> {
     if kernel_lists_children() { walk(root, children) } else { walk_table(root, &table()) }
 }
 
+/// Every ancestor of `pid`, the nearest first; up to the first process of the system or of a container.
+pub fn ancestors(pid: i32) -> Vec<Stat> {
+    let mut found = Vec::new();
+    let mut above = stat(pid).map_or(0, |s| s.ppid);
+    while let Some(stat) = (above > 1).then(|| stat(above)).flatten() {
+        above = stat.ppid;
+        found.push(stat);
+    }
+    found
+}
+
 /// Linux lists a task's children directly where it is built with `CONFIG_PROC_CHILDREN`; else all of `/proc` is read.
 fn kernel_lists_children() -> bool {
     static LISTS: OnceLock<bool> = OnceLock::new();

@@ -4,7 +4,10 @@ use super::events::Event;
 use super::jobs::Move;
 use super::row;
 use super::{Store, StoreError, Tx};
-use crate::domain::{Attempt, AttemptId, ExitReport, JobId, JobState, Next, Outcome, ProcessIdentity, Timestamp, Usage, WorkerId};
+use crate::domain::{
+    Attempt, AttemptId, ExitReport, Inside, JobId, JobState, Next, Outcome, Priority, ProcessIdentity, ProjectId, Timestamp, Usage,
+    WaitReason, WorkerId,
+};
 use rusqlite::{Row, params};
 
 /// What it takes to claim a job.
@@ -203,7 +206,7 @@ impl Tx<'_> {
         let job = a.attempt.job_id;
         let (counts, lost) = match &f.next {
             Next::Done | Next::Failed { .. } => (true, f.report.outcome == Outcome::Lost),
-            Next::Queued { counts, lost, .. } => (*counts, *lost),
+            Next::Queued { counts, lost, .. } | Next::Waiting { counts, lost, .. } => (*counts, *lost),
             Next::Killed { .. } => (false, false),
         };
         self.run(
@@ -214,6 +217,9 @@ impl Tx<'_> {
             Next::Done => Move { note: None, ..Move::to(JobState::Done, &f.report.message) },
             Next::Queued { ready_at, note, .. } => {
                 Move { ready_at: *ready_at, note: Some(note), severity: "warn", ..Move::to(JobState::Queued, note) }
+            }
+            Next::Waiting { note, .. } => {
+                Move { wait_reason: Some(WaitReason::Decision), note: Some(note), ..Move::to(JobState::Waiting, note) }
             }
             Next::Failed { note } => Move { note: Some(note), severity: "fail", ..Move::to(JobState::Failed, note) },
             Next::Killed { note } => Move { note: Some(note), severity: "warn", ..Move::to(JobState::Killed, note) },
@@ -260,6 +266,9 @@ impl Tx<'_> {
 
 const OPEN: &str = "SELECT a.*, j.title AS job_title, j.kill_requested AS kill_requested FROM attempts a JOIN jobs j ON j.id = a.job_id";
 
+const INSIDE: &str = "SELECT a.id, a.worker, a.job_id, j.project_id, j.priority FROM attempts a JOIN jobs j ON j.id = a.job_id
+                      WHERE a.ended_at IS NULL";
+
 impl Store {
     /// An attempt that has not ended.
     ///
@@ -267,6 +276,23 @@ impl Store {
     /// The database.
     pub fn open_attempt(&self, id: AttemptId) -> Result<Option<OpenAttempt>, StoreError> {
         row::optional(self, &format!("{OPEN} WHERE a.id = ?1 AND a.ended_at IS NULL"), [id.0], read_open)
+    }
+
+    /// The running job behind which a process stands as its shim.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn inside_shim(&self, pid: i32, start_time: u64, boot_id: &str) -> Result<Option<Inside>, StoreError> {
+        let sql = format!("{INSIDE} AND a.shim_pid = ?1 AND a.shim_start_time = ?2 AND a.shim_boot_id = ?3");
+        row::optional(self, &sql, params![pid, start_time as i64, boot_id], read_inside)
+    }
+
+    /// The running job of an attempt that has not ended.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn inside_attempt(&self, id: AttemptId) -> Result<Option<Inside>, StoreError> {
+        row::optional(self, &format!("{INSIDE} AND a.id = ?1"), [id.0], read_inside)
     }
 
     /// Every attempt that has not ended, oldest first.
@@ -300,6 +326,16 @@ fn read_open(r: &Row<'_>) -> rusqlite::Result<OpenAttempt> {
         token_hash: r.get("token_hash")?,
         job_title: r.get("job_title")?,
         kill_requested: r.get("kill_requested")?,
+    })
+}
+
+fn read_inside(r: &Row<'_>) -> rusqlite::Result<Inside> {
+    Ok(Inside {
+        attempt: AttemptId(r.get("id")?),
+        worker: r.get("worker")?,
+        job: JobId(r.get("job_id")?),
+        project: r.get::<_, Option<i64>>("project_id")?.map(ProjectId),
+        priority: Priority::new(r.get("priority")?).unwrap_or(Priority::P5),
     })
 }
 

@@ -5,7 +5,8 @@ use super::events::Event;
 use super::jobs::Move;
 use super::{StoreError, Tx};
 use crate::domain::{
-    Applied, BackendPause, Command, Job, JobId, JobState, Limit, LimitKind, Priority, Seen, Timestamp, WorkerId, WorkerStatus,
+    Act, Actor, Applied, BackendPause, Command, Job, JobId, JobState, Limit, LimitKind, Priority, ProjectState, Refusal, Seen, Timestamp,
+    WorkerId, WorkerStatus, act_of,
 };
 use rusqlite::params;
 
@@ -13,7 +14,12 @@ use rusqlite::params;
 ///
 /// # Errors
 /// The database.
-pub fn apply(tx: &Tx<'_>, command: &Command, actor: &str, now: Timestamp) -> Result<Applied, StoreError> {
+pub fn apply(tx: &Tx<'_>, command: &Command, who: &Actor, now: Timestamp) -> Result<Applied, StoreError> {
+    let project = |job| tx.job(job).ok().flatten().and_then(|j| j.spec.project_id);
+    if let Err(refusal) = tx.permit(who, &act_of(command, project), now)? {
+        return Ok(refused(refusal));
+    }
+    let actor = &who.to_string();
     match command {
         Command::AddJob { spec } => match tx.add_job(spec, actor, now) {
             Ok(added) => Ok(Applied::Added { job: added.job, existing: added.existing }),
@@ -48,6 +54,15 @@ pub fn apply(tx: &Tx<'_>, command: &Command, actor: &str, now: Timestamp) -> Res
         Command::ForgetMemory { .. } | Command::RestoreMemory { .. } | Command::EditMemory { .. } | Command::SettleMemory { .. } => {
             Ok(refused("memories are not in the database: this command is for the memory store"))
         }
+        Command::Answer { decision, key, remark } => tx.answer(*decision, key, remark.as_deref(), actor, now),
+        Command::CancelDecision { decision } => tx.cancel_decision(*decision, actor, now),
+        Command::SubmitProject { project } => tx.move_project(*project, ProjectState::PendingApproval, None, actor, now),
+        Command::ApproveProject { project, remark } => tx.move_project(*project, ProjectState::Approved, remark.as_deref(), actor, now),
+        Command::RejectProject { project, reason } if reason.trim().is_empty() => {
+            Ok(refused(format!("project {project} needs a reason to be sent back with: whoever works on it reads it")))
+        }
+        Command::RejectProject { project, reason } => tx.move_project(*project, ProjectState::Rejected, Some(reason), actor, now),
+        Command::ReopenProject { project } => tx.move_project(*project, ProjectState::Active, None, actor, now),
     }
 }
 
@@ -64,6 +79,24 @@ fn word(paused: bool) -> &'static str {
 }
 
 impl Tx<'_> {
+    /// Whether somebody may do something; a refusal goes into the audit log.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn permit(&self, who: &Actor, act: &Act<'_>, now: Timestamp) -> Result<Result<(), Refusal>, StoreError> {
+        let allowed = who.may(act);
+        if let (Err(refusal), Actor::Worker(inside)) = (&allowed, who) {
+            let text = refusal.to_string();
+            self.event(&Event {
+                severity: "warn",
+                job: Some(inside.job),
+                attempt: Some(inside.attempt),
+                ..Event::new(now, &who.to_string(), "refused", &text)
+            })?;
+        }
+        Ok(allowed)
+    }
+
     fn on_job(&self, id: JobId, seen: Option<Seen>, f: impl FnOnce(&Job) -> Result<Applied, StoreError>) -> Result<Applied, StoreError> {
         let Some(job) = self.job(id)? else { return Ok(refused(StoreError::NoJob(id))) };
         if let Some(seen) = seen

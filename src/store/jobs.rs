@@ -3,7 +3,7 @@
 use super::events::Event;
 use super::row::{self, to_json};
 use super::{Store, StoreError, Tx};
-use crate::domain::{AttemptId, Job, JobId, JobSpec, JobState, Outcome, ProjectId, TaskId, Timestamp, WaitReason};
+use crate::domain::{AttemptId, Job, JobId, JobSpec, JobState, Outcome, ProjectId, ProjectState, TaskId, Timestamp, WaitReason};
 use rusqlite::{Row, params};
 use std::time::Duration;
 
@@ -48,6 +48,8 @@ impl Tx<'_> {
             let blocked = self.count_not_done(&spec.depends_on)?;
             let wait = if blocked > 0 {
                 Some(WaitReason::Dependency)
+            } else if spec.task_id.map(|t| self.task_waits(t)).transpose()?.unwrap_or(false) {
+                Some(WaitReason::Decision)
             } else if spec.not_before.is_some_and(|t| t > now) {
                 Some(WaitReason::Date)
             } else {
@@ -87,7 +89,10 @@ impl Tx<'_> {
                 self.run("INSERT OR IGNORE INTO dependencies (job_id, depends_on) VALUES (?1, ?2)", params![job.0, on.0])?;
             }
             let text = match wait {
-                Some(WaitReason::Dependency) => format!("submitted by {}; waits for {blocked} job(s)", spec.origin),
+                Some(WaitReason::Dependency) => {
+                    format!("submitted by {}; waits for {blocked} job{}", spec.origin, if blocked == 1 { "" } else { "s" })
+                }
+                Some(WaitReason::Decision) => format!("submitted by {}; its task waits for an answer", spec.origin),
                 Some(_) => format!("submitted by {}; not before {}", spec.origin, spec.not_before.unwrap_or(now)),
                 None => format!("submitted by {}", spec.origin),
             };
@@ -120,10 +125,11 @@ impl Tx<'_> {
             }
         }
         let missing = |what, id: i64| StoreError::Unknown { what, name: id.to_string() };
-        if let Some(p) = spec.project_id
-            && self.project(p)?.is_none()
-        {
-            return Err(missing("project", p.0));
+        if let Some(p) = spec.project_id {
+            let project = self.project(p)?.ok_or_else(|| missing("project", p.0))?;
+            if project.state == ProjectState::Approved {
+                return Err(StoreError::Invalid(format!("project {p} is approved and closed: `orc project reopen {p}` takes it up again")));
+            }
         }
         if let Some(t) = spec.task_id
             && self.task(t)?.is_none()
@@ -194,11 +200,12 @@ impl Tx<'_> {
             self.release_dependents(job, now)?;
         }
         if mv.to.is_final() {
-            // An ephemeral worker lives as long as its job, so that a retry finds its session.
+            self.drop_questions(job, now)?;
+            // An ephemeral worker lives as long as its job, so that a retry finds its session. A job that was on two backends has two.
             self.run(
                 "UPDATE workers SET status = 'retired' WHERE persistent = 0 AND status = 'idle'
-                 AND id = (SELECT worker_id FROM attempts WHERE id = ?1)",
-                [attempt.map(|a| a.0)],
+                 AND id IN (SELECT worker_id FROM attempts WHERE job_id = ?1)",
+                [job.0],
             )?;
         }
         Ok(true)
@@ -208,21 +215,32 @@ impl Tx<'_> {
     fn release_dependents(&self, job: JobId, now: Timestamp) -> Result<(), StoreError> {
         let ready = row::all(
             self,
-            "SELECT j.id, j.not_before, j.attempt_id FROM dependencies d JOIN jobs j ON j.id = d.job_id
-             WHERE d.depends_on = ?1 AND j.state = 'waiting' AND j.wait_reason = 'dependency'
-               AND NOT EXISTS (SELECT 1 FROM dependencies o JOIN jobs p ON p.id = o.depends_on
-                               WHERE o.job_id = j.id AND p.state <> 'done')",
+            "SELECT j.id FROM dependencies d JOIN jobs j ON j.id = d.job_id
+             WHERE d.depends_on = ?1 AND j.state = 'waiting' AND j.wait_reason = 'dependency'",
             [job.0],
-            |r| Ok((JobId(r.get(0)?), r.get::<_, Option<i64>>(1)?.map(Timestamp), r.get::<_, Option<i64>>(2)?.map(AttemptId))),
+            row::job_ids,
         )?;
-        for (id, not_before, attempt) in ready {
-            if not_before.is_some_and(|t| t > now) {
-                self.run("UPDATE jobs SET wait_reason = 'date' WHERE id = ?1", [id.0])?;
-                let text = format!("dependencies are done; not before {}", not_before.unwrap_or(now));
-                self.event(&Event { job: Some(id), ..Event::new(now, "engine", "waiting", &text) })?;
-            } else {
-                self.move_job(id, JobState::Waiting, attempt, &Move::to(JobState::Queued, "dependencies are done"), "engine", now)?;
-            }
+        ready.into_iter().try_for_each(|id| self.release(id, "dependencies are done", now))
+    }
+
+    /// Something that a waiting job waited for has come: it waits for the next thing, in the order dependency, answer, date,
+    /// or is queued.
+    pub(super) fn release(&self, id: JobId, text: &str, now: Timestamp) -> Result<(), StoreError> {
+        let Some(job) = self.job(id)?.filter(|j| j.state == JobState::Waiting) else { return Ok(()) };
+        if self.count_not_done(&job.spec.depends_on)? > 0 {
+            return Ok(());
+        }
+        let (reason, more) = if self.awaits_answer(id, job.spec.task_id)? {
+            (WaitReason::Decision, format!("{text}; an answer is awaited"))
+        } else if let Some(date) = job.spec.not_before.filter(|t| *t > now) {
+            (WaitReason::Date, format!("{text}; not before {date}"))
+        } else {
+            self.move_job(id, JobState::Waiting, job.attempt, &Move::to(JobState::Queued, text), "engine", now)?;
+            return Ok(());
+        };
+        if job.wait_reason != Some(reason) {
+            self.run("UPDATE jobs SET wait_reason = ?1 WHERE id = ?2", params![reason.as_str(), id.0])?;
+            self.event(&Event { job: Some(id), ..Event::new(now, "engine", "waiting", &more) })?;
         }
         Ok(())
     }
@@ -234,13 +252,11 @@ impl Tx<'_> {
     pub fn release_dates(&self, now: Timestamp) -> Result<usize, StoreError> {
         let due = row::all(
             self,
-            "SELECT id, attempt_id FROM jobs WHERE state = 'waiting' AND not_before IS NOT NULL AND not_before <= ?1 AND wait_reason = 'date'",
+            "SELECT id FROM jobs WHERE state = 'waiting' AND not_before IS NOT NULL AND not_before <= ?1 AND wait_reason = 'date'",
             [now.0],
-            |r| Ok((JobId(r.get(0)?), r.get::<_, Option<i64>>(1)?.map(AttemptId))),
+            row::job_ids,
         )?;
-        for (id, attempt) in &due {
-            self.move_job(*id, JobState::Waiting, *attempt, &Move::to(JobState::Queued, "its time has come"), "engine", now)?;
-        }
+        due.iter().try_for_each(|id| self.release(*id, "its time has come", now))?;
         Ok(due.len())
     }
 }

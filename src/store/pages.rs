@@ -6,12 +6,15 @@ use crate::domain::{AttemptId, JobFilter, JobId, JobRow, Lane, LogFilter, LogLin
 use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
 
-const ROW: &str = "SELECT j.id, j.title, j.state, j.wait_reason, j.priority, j.lane, j.backend, j.kind, j.model, coalesce(a.worker, j.worker) AS worker_name,
-    j.project_id, j.attempts, j.max_attempts, j.attempt_id, j.outcome, j.note, j.created_at, j.queued_at, j.ready_at, j.started_at, j.finished_at,
+pub(super) const ROW: &str = "SELECT j.id, j.title, j.state, j.wait_reason, j.priority, j.lane, j.backend, j.kind, j.model, coalesce(a.worker, j.worker) AS worker_name,
+    j.project_id, (SELECT p.title FROM projects p WHERE p.id = j.project_id) AS project, j.attempts, j.max_attempts, j.attempt_id, j.outcome, j.note, j.not_before, j.created_at, j.queued_at, j.ready_at, j.started_at, j.finished_at,
     (SELECT count(*) FROM dependencies d JOIN jobs p ON p.id = d.depends_on WHERE d.job_id = j.id AND p.state <> 'done') AS open_dependencies,
     (SELECT coalesce(sum(t.input + t.output + t.cache_write), 0) FROM attempts t WHERE t.job_id = j.id) AS tokens,
     (SELECT coalesce(sum(t.cost_usd), 0.0) FROM attempts t WHERE t.job_id = j.id) AS cost_usd
     FROM jobs j LEFT JOIN attempts a ON a.id = j.attempt_id";
+
+const LOG: &str =
+    "SELECT id, at, severity, actor, what, job_id, attempt_id, text, (SELECT j.title FROM jobs j WHERE j.id = job_id) AS title FROM events";
 
 /// Figures since an instant (the operator's midnight).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -91,14 +94,16 @@ impl Store {
             values.push(job.0.into());
         }
         if !filter.text.is_empty() {
-            clauses.push("(text LIKE ? ESCAPE '\\' OR actor LIKE ? ESCAPE '\\' OR what LIKE ? ESCAPE '\\')".to_owned());
-            values.extend(std::iter::repeat_n(Value::from(like(&filter.text)), 3));
+            clauses.push(
+                "(text LIKE ? ESCAPE '\\' OR actor LIKE ? ESCAPE '\\' OR what LIKE ? ESCAPE '\\' OR title LIKE ? ESCAPE '\\')".to_owned(),
+            );
+            values.extend(std::iter::repeat_n(Value::from(like(&filter.text)), 4));
         }
         if let Some(before) = page.before {
             clauses.push("id < ?".to_owned());
             values.push(before.into());
         }
-        let sql = format!("SELECT * FROM events {} ORDER BY id DESC LIMIT {}", wher(&clauses), page.limit);
+        let sql = format!("{LOG} {} ORDER BY id DESC LIMIT {}", wher(&clauses), page.limit);
         row::all(self, &sql, params_from_iter(values), read_log)
     }
 
@@ -107,7 +112,7 @@ impl Store {
     /// # Errors
     /// The database.
     pub fn log_after(&self, after: i64, limit: usize) -> Result<Vec<LogLine>, StoreError> {
-        row::all(self, "SELECT * FROM events WHERE id > ?1 ORDER BY id LIMIT ?2", [after, limit as i64], read_log)
+        row::all(self, &format!("{LOG} WHERE id > ?1 ORDER BY id LIMIT ?2"), [after, limit as i64], read_log)
     }
 
     /// The figures since an instant.
@@ -134,7 +139,7 @@ impl Store {
     }
 }
 
-fn conditions(f: &JobFilter) -> (Vec<String>, Vec<Value>) {
+pub(super) fn conditions(f: &JobFilter) -> (Vec<String>, Vec<Value>) {
     let mut clauses = Vec::new();
     let mut values: Vec<Value> = Vec::new();
     if !f.states.is_empty() {
@@ -148,6 +153,14 @@ fn conditions(f: &JobFilter) -> (Vec<String>, Vec<Value>) {
     if let Some(p) = f.project_id {
         clauses.push("j.project_id = ?".into());
         values.push(p.into());
+    }
+    if let Some(p) = &f.project {
+        clauses.push("j.project_id IN (SELECT p.id FROM projects p WHERE p.title LIKE ? ESCAPE '\\' OR p.id = ?)".into());
+        values.extend([Value::from(like(p)), Value::from(p.trim_start_matches('#').parse::<i64>().unwrap_or(0))]);
+    }
+    if let Some(b) = &f.backend {
+        clauses.push("j.backend LIKE ? ESCAPE '\\'".into());
+        values.push(like(b).into());
     }
     if let Some(id) = f.text.strip_prefix('#').and_then(|n| n.parse::<i64>().ok()) {
         clauses.push("j.id = ?".into());
@@ -163,7 +176,7 @@ fn conditions(f: &JobFilter) -> (Vec<String>, Vec<Value>) {
     (clauses, values)
 }
 
-fn wher(clauses: &[String]) -> String {
+pub(super) fn wher(clauses: &[String]) -> String {
     if clauses.is_empty() { String::new() } else { format!("WHERE {}", clauses.join(" AND ")) }
 }
 
@@ -173,7 +186,7 @@ fn like(text: &str) -> String {
     format!("%{escaped}%")
 }
 
-fn read_row(r: &Row<'_>) -> rusqlite::Result<JobRow> {
+pub(super) fn read_row(r: &Row<'_>) -> rusqlite::Result<JobRow> {
     Ok(JobRow {
         id: JobId(r.get("id")?),
         title: r.get("title")?,
@@ -186,12 +199,14 @@ fn read_row(r: &Row<'_>) -> rusqlite::Result<JobRow> {
         model: r.get("model")?,
         worker: r.get("worker_name")?,
         project_id: r.get::<_, Option<i64>>("project_id")?.map(ProjectId),
+        project: r.get("project")?,
         attempts: r.get("attempts")?,
         max_attempts: r.get("max_attempts")?,
         attempt: r.get::<_, Option<i64>>("attempt_id")?.map(AttemptId),
         outcome: row::opt_word(r, "outcome")?,
         note: r.get("note")?,
         open_dependencies: r.get("open_dependencies")?,
+        not_before: row::opt_time(r, "not_before")?,
         created_at: row::time(r, "created_at")?,
         queued_at: row::opt_time(r, "queued_at")?,
         ready_at: row::opt_time(r, "ready_at")?,
@@ -210,6 +225,7 @@ fn read_log(r: &Row<'_>) -> rusqlite::Result<LogLine> {
         actor: r.get("actor")?,
         what: r.get("what")?,
         job: r.get::<_, Option<i64>>("job_id")?.map(JobId),
+        title: r.get("title")?,
         attempt: r.get::<_, Option<i64>>("attempt_id")?.map(AttemptId),
         text: r.get("text")?,
     })

@@ -3,7 +3,7 @@
 use super::events::Event;
 use super::row;
 use super::{Store, StoreError, Tx};
-use crate::domain::{ProjectId, TaskId, Timestamp};
+use crate::domain::{Applied, ProjectId, ProjectState, TaskId, Timestamp};
 use rusqlite::{Row, params};
 use serde::Serialize;
 
@@ -13,8 +13,14 @@ pub struct Project {
     pub id: ProjectId,
     pub title: String,
     pub dir: Option<String>,
-    pub state: String,
+    pub state: ProjectState,
+    /// What the operator said of it last.
+    pub remark: Option<String>,
     pub created_at: Timestamp,
+    /// When it was put before the operator.
+    pub submitted_at: Option<Timestamp>,
+    /// When the operator approved it.
+    pub closed_at: Option<Timestamp>,
 }
 
 /// A task of a project.
@@ -62,6 +68,51 @@ impl Tx<'_> {
     }
 }
 
+impl Tx<'_> {
+    /// Moves a project on; what the operator is told.
+    ///
+    /// # Errors
+    /// The database.
+    pub(super) fn move_project(
+        &self,
+        id: ProjectId,
+        to: ProjectState,
+        remark: Option<&str>,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Applied, StoreError> {
+        let refused = |message: String| Ok(Applied::Refused { message });
+        let Some(project) = self.project(id)? else { return refused(format!("there is no project {id}: `orc project ls` lists them")) };
+        if !project.state.allows(to) {
+            return refused(format!("project {id} is {}: {}", project.state, project.state.next_step(id)));
+        }
+        if to == ProjectState::PendingApproval {
+            let open: i64 = row::one(
+                self,
+                "SELECT count(*) FROM jobs WHERE project_id = ?1 AND state IN ('waiting', 'queued', 'running', 'reviewing')
+                   AND id IS NOT (SELECT job_id FROM attempts WHERE worker = ?2 AND ended_at IS NULL)",
+                params![id.0, actor.strip_prefix("worker:")],
+                |r| r.get(0),
+            )?;
+            if open > 0 {
+                return refused(format!("project {id} has {open} open job(s): they end first, or are killed"));
+            }
+        }
+        self.run(
+            "UPDATE projects SET state = ?1, remark = coalesce(?2, remark),
+                    submitted_at = CASE WHEN ?1 = 'pending_approval' THEN ?3 ELSE submitted_at END,
+                    closed_at = CASE WHEN ?1 = 'approved' THEN ?3 END
+             WHERE id = ?4 AND state = ?5",
+            params![to.as_str(), remark, now.0, id.0, project.state.as_str()],
+        )?;
+        let said = remark.map(|r| format!(": {r}")).unwrap_or_default();
+        let message = format!("project {id} {}{said}", to.told());
+        let severity = if to == ProjectState::PendingApproval { "warn" } else { "info" };
+        self.event(&Event { severity, ..Event::new(now, actor, "project", &message) })?;
+        Ok(Applied::Done { message, undo: None })
+    }
+}
+
 impl Store {
     /// Every project, oldest first.
     ///
@@ -101,8 +152,11 @@ fn read_project(r: &Row<'_>) -> rusqlite::Result<Project> {
         id: ProjectId(r.get("id")?),
         title: r.get("title")?,
         dir: r.get("dir")?,
-        state: r.get("state")?,
+        state: row::word(r, "state")?,
+        remark: r.get("remark")?,
         created_at: row::time(r, "created_at")?,
+        submitted_at: row::opt_time(r, "submitted_at")?,
+        closed_at: row::opt_time(r, "closed_at")?,
     })
 }
 

@@ -1,4 +1,4 @@
-//! The console steps aside: for the shell (Ctrl-Z) and for the external editor.
+//! The console steps aside: for the shell (Ctrl-Z), for the external editor, for an agent's own console.
 
 use super::console::{Console, Done, Ending};
 use super::editor::{Editor, EditorError};
@@ -6,8 +6,10 @@ use super::msg::Msg;
 use super::run::ConsoleError;
 use super::signals::Signal;
 use super::suspend;
-use crate::wire::Severity;
+use crate::os::Guest;
+use crate::wire::{Query, Severity, Step};
 use rustix::process::Signal as Number;
+use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -65,12 +67,9 @@ impl Console<'_> {
     pub(super) async fn edit(&mut self, text: &str) -> Result<Done, ConsoleError> {
         self.terminal.leave();
         let outcome = match Editor::start(text, &self.scratch) {
-            Ok(mut editor) => match self.editing(&mut editor).await? {
-                Ok(outcome) => outcome,
-                Err(ending) => {
-                    editor.end().await;
-                    return Ok(Done::With(ending));
-                }
+            Ok(mut editor) => match self.beside(&mut editor.guest).await? {
+                Ok(status) => status.map_err(EditorError::from).and_then(|status| editor.finish(status)),
+                Err(ending) => return Ok(Done::With(ending)),
             },
             Err(error) => Err(error),
         };
@@ -80,27 +79,54 @@ impl Console<'_> {
         Ok(Done::Says(Msg::EditorDone(outcome.map_err(|error| error.to_string()))))
     }
 
-    /// Waits for the editor; the inner error is an end of the console. The editor's keys reach this process as well: an
-    /// interrupt is the editor's, and when it stops, so does this process, or the shell would wait for it.
-    async fn editing(&mut self, editor: &mut Editor) -> Result<Result<Result<String, EditorError>, Ending>, ConsoleError> {
+    /// The operator in a worker's session. The worker is leased; it is given back whatever becomes of the visit.
+    pub(super) async fn step(&mut self, step: Step) -> Result<Done, ConsoleError> {
+        self.terminal.leave();
+        let started = Guest::start_in(&step.argv, Some(&step.cwd), &step.env, &step.env_remove);
+        let program = step.argv.first().cloned().unwrap_or_default();
+        let outcome = match started {
+            Ok(mut guest) => match self.beside(&mut guest).await? {
+                Ok(Ok(status)) if status.success() => Ok(()),
+                Ok(Ok(status)) => Err(format!("`{program}` ended with {status}")),
+                Ok(Err(error)) => Err(format!("`{program}` was lost sight of: {error}")),
+                Err(ending) => {
+                    if let Some(release) = step.release {
+                        self.seat.ask(Query::Command(release));
+                    }
+                    return Ok(Done::With(ending));
+                }
+            },
+            Err(error) => Err(format!("`{program}` cannot be started: {error}")),
+        };
+        if let Done::With(ending) = self.come_back().await? {
+            return Ok(Done::With(ending));
+        }
+        Ok(Done::Says(Msg::SteppedOut { name: step.name, release: step.release, outcome }))
+    }
+
+    /// Waits for a program that has the terminal; the inner error is an end of the console, and of that program. Its keys reach
+    /// this process as well: an interrupt is the program's, and when it stops, so does this process, or the shell would wait for it.
+    async fn beside(&mut self, guest: &mut Guest) -> Result<Result<std::io::Result<ExitStatus>, Ending>, ConsoleError> {
         loop {
             let signal = tokio::select! {
                 biased;
                 signal = self.signals.next() => signal,
-                text = editor.finish() => return Ok(Ok(text)),
+                status = guest.wait() => return Ok(Ok(status)),
             };
-            match signal {
-                Signal::HangUp => return Ok(Err(Ending::HungUp)),
-                Signal::Leave(number) if number == Number::TERM.as_raw() => return Ok(Err(Ending::Told(number))),
+            let ending = match signal {
+                Signal::HangUp => Some(Ending::HungUp),
+                Signal::Leave(number) if number == Number::TERM.as_raw() => Some(Ending::Told(number)),
                 Signal::Stop if suspend::can_stop() => {
                     if let Err(error) = self.hand_over() {
                         tracing::warn!(%error, "stopped with the engine in this process");
                     }
-                    if let Some(ending) = self.stopped().await? {
-                        return Ok(Err(ending));
-                    }
+                    self.stopped().await?
                 }
-                _ => {}
+                _ => None,
+            };
+            if let Some(ending) = ending {
+                guest.end().await;
+                return Ok(Err(ending));
             }
         }
     }

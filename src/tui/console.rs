@@ -306,6 +306,7 @@ impl<'a> Console<'a> {
             },
             Effect::Suspend => self.suspend().await?,
             Effect::OpenEditor { text } => self.edit(&text).await?,
+            Effect::StepInto(step) => self.step(*step).await?,
             Effect::Copy(text) => Done::Says(self.copy(&text)),
             Effect::Bell => {
                 self.screen.send(b"\x07");

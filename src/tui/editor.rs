@@ -1,14 +1,8 @@
 //! The operator's own editor, for prompts. The console has left the terminal when it runs.
 
-use rustix::process::{Pid, Signal, kill_process};
+use crate::os::Guest;
 use std::io::{self, Write};
 use std::process::ExitStatus;
-use std::time::Duration;
-use tokio::process::{Child, Command};
-use tokio::time::timeout;
-
-/// How long an editor may take to leave when it is told to.
-const END_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The editor could not be used; the text is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +22,7 @@ pub enum EditorError {
 pub struct Editor {
     name: String,
     file: scratch::File,
-    child: Child,
+    pub guest: Guest,
 }
 
 impl Editor {
@@ -41,24 +35,19 @@ impl Editor {
         let mut file = scratch::File::create(directory)?;
         file.write_all(text.as_bytes())?;
         // EDITOR may carry arguments (`code --wait`), so a shell splits it, as git and others do; the path is an argument.
-        let child = Command::new("/bin/sh")
-            .arg("-c")
-            .arg(format!("{name} \"$@\""))
-            .arg(&name)
-            .arg(file.path())
-            .spawn()
-            .map_err(|source| EditorError::Start { editor: name.clone(), source })?;
-        Ok(Editor { name, file, child })
+        let path = file.path().to_string_lossy().into_owned();
+        let argv = ["/bin/sh".to_owned(), "-c".to_owned(), format!("{name} \"$@\""), name.clone(), path];
+        let guest = Guest::start(&argv).map_err(|source| EditorError::Start { editor: name.clone(), source })?;
+        Ok(Editor { name, file, guest })
     }
 
-    /// Waits for the end of the editor and gives the text. Cancel-safe.
+    /// The text, once the editor has ended.
     ///
     /// # Errors
     /// The editor failed, which is how editors say "forget it", or its file is no text.
-    pub async fn finish(&mut self) -> Result<String, EditorError> {
-        let status = self.child.wait().await?;
+    pub fn finish(self, status: ExitStatus) -> Result<String, EditorError> {
         if !status.success() {
-            return Err(EditorError::Ended { editor: self.name.clone(), status });
+            return Err(EditorError::Ended { editor: self.name, status });
         }
         let bytes = std::fs::read(self.file.path())?;
         let mut text = String::from_utf8(bytes).map_err(|_| EditorError::NotText)?;
@@ -67,16 +56,6 @@ impl Editor {
             text.pop();
         }
         Ok(text)
-    }
-
-    /// Ends the editor: it may ask nothing any more, but it may clean up.
-    pub async fn end(&mut self) {
-        if let Some(pid) = self.child.id().and_then(|id| Pid::from_raw(id as i32)) {
-            let _ = kill_process(pid, Signal::TERM);
-            if timeout(END_PATIENCE, self.child.wait()).await.is_err() {
-                let _ = self.child.kill().await;
-            }
-        }
     }
 }
 

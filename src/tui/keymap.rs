@@ -57,6 +57,7 @@ actions! {
     Retry "retry" ["R"] "retry a finished job",
     Pause "pause" ["p"] "pause or resume what is focused",
     PauseEngine "pause-engine" ["P"] "pause or resume all dispatching",
+    Step "step" ["s"] "step into a worker's own session",
     Undo "undo" ["u"] "undo the last command",
     Mark "mark" ["space"] "mark for a bulk command",
     Filter "filter" ["/"] "filter",

@@ -8,6 +8,7 @@ mod draw;
 mod editor;
 mod hangup;
 mod input;
+mod keyline;
 mod keymap;
 mod model;
 mod msg;

@@ -11,6 +11,7 @@ use super::screens::workers::Workers;
 use super::theme::Theme;
 use crate::domain::{Command, ProjectId, Timestamp};
 use crate::wire::{Query, Severity, Snapshot};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Names that forms and the palette complete. Read once at start.
@@ -20,6 +21,8 @@ pub struct Choices {
     pub models: Vec<String>,
     pub skills: Vec<String>,
     pub projects: Vec<(ProjectId, String)>,
+    /// Backends whose program is not on this machine, and what to do about it.
+    pub missing: BTreeMap<String, String>,
 }
 
 /// What a console is started with.
@@ -179,7 +182,15 @@ impl Model {
 
     /// How a row is drawn; `current` = the cursor is on it.
     pub(super) fn look(&self, current: bool) -> Look<'_> {
-        Look { marked: false, current, now: self.now, utc_offset: self.utc_offset, theme: self.theme() }
+        Look {
+            marked: false,
+            current,
+            now: self.now,
+            utc_offset: self.utc_offset,
+            theme: self.theme(),
+            snapshot: &self.snapshot,
+            projects: &self.options.choices.projects,
+        }
     }
 
     /// Tells the operator something for a few seconds.

@@ -1,7 +1,7 @@
 //! What comes into the console, and what it wants done in return.
 
-use crate::domain::Timestamp;
-use crate::wire::{Answer, Query, Severity, Snapshot};
+use crate::domain::{Command, Timestamp};
+use crate::wire::{Answer, Query, Severity, Snapshot, Step};
 use crossterm::event::KeyEvent;
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ pub enum Msg {
     Tick { now: Timestamp, utc_offset: i32 },
     /// The external editor has ended: the text, or why there is none (shown as it is).
     EditorDone(Result<String, String>),
+    /// The operator has come back from a worker's session: what gives the worker back, and why there was no visit, or how it ended.
+    SteppedOut { name: String, release: Option<Command>, outcome: Result<(), String> },
     /// A line for the operator from the terminal runtime ("copied to run/clipboard").
     Say(Severity, String),
 }
@@ -41,6 +43,8 @@ pub enum Effect {
     Suspend,
     /// Step aside for `$EDITOR` with this text; the outcome comes back as `Msg::EditorDone`.
     OpenEditor { text: String },
+    /// Step aside for a worker's session on this terminal; its end comes back as `Msg::SteppedOut`.
+    StepInto(Box<Step>),
     /// To the operator's own clipboard (OSC 52).
     Copy(String),
     /// Ring the terminal's bell: something new needs the operator.

@@ -6,9 +6,10 @@ use super::keymap::Keymap;
 use super::model::Choices;
 use super::signals::{Signal, Signals};
 use super::terminal::{Terminal, TerminalError};
+use super::text::clean_line;
 use super::theme::Ground;
 use crate::engine::Seat;
-use crate::wire::Snapshot;
+use crate::wire::{EngineMode, Snapshot};
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -145,6 +146,10 @@ fn farewell(ending: Ending, last: &Snapshot) -> String {
     };
     match ending {
         Ending::EngineEnded => format!("The engine has ended. {jobs} Nothing new starts until `orc tui` or `orc engine`."),
+        _ if last.engine.mode == EngineMode::Disconnected => {
+            let why = last.attention.first().map(|a| format!(": {}", clean_line(&a.says))).unwrap_or_default();
+            format!("No engine is running{why}. Nothing new starts until `orc tui` or `orc engine`; `orc doctor` says what is wrong.")
+        }
         _ => format!("The engine goes on in the background. {jobs} `orc tui` comes back to it, `orc engine stop` ends it."),
     }
 }

@@ -1,10 +1,10 @@
 //! The whole screen from the model: pure.
 
+use super::keyline::key_line;
 use super::keymap::Action;
 use super::model::{Model, View};
-use super::overlays::{Overlay, clear};
-use super::screens::dashboard::{self, Pane};
-use super::screens::job::Tab;
+use super::overlays::clear;
+use super::screens::dashboard;
 use super::screens::{job, jobs, logs, workers};
 use super::text;
 use super::widgets::{Pen, empty, fold, pane};
@@ -135,7 +135,8 @@ fn second(model: &Model, mut pen: Pen<'_>) {
     let s = &model.snapshot;
     let wide = pen.left() >= 140;
     pen.gap(1);
-    if s.demo && pen.left() > 100 {
+    // what needs the operator has the room first
+    if s.demo && pen.left() > if s.attention.is_empty() { 100 } else { 150 } {
         pen.put("throw-away workspace with recorded agents", t.warn).put("  ", t.dim);
     } else if wide || (pen.left() >= 110 && s.attention.is_empty()) {
         let path = tail(&s.workspace, 40);
@@ -166,17 +167,20 @@ fn second(model: &Model, mut pen: Pen<'_>) {
         Some(Severity::Warn) => ("▲", t.badge_warn),
         _ => ("·", t.badge),
     };
+    // what it is comes before how many there are, and both before what helps
+    let says = text::local_times(&text::clean_line(&first.says), model.now, model.utc_offset).into_owned();
     let remedy = if first.remedy.is_empty() { String::new() } else { format!(" → {}", text::clean_line(&first.remedy)) };
-    let says = format!("{}{remedy}", text::clean_line(&first.says));
-    let badge = match needs {
-        n if pen.left() < 60 => format!(" {mark} {n} "),
-        1 => format!(" {mark} 1 needs you "),
-        n => format!(" {mark} {n} need you "),
-    };
-    let width = (text::width(&badge) + 1 + text::width(&says) + 1) as u16;
-    pen.gap(2).skip_to_right(width).put(&badge, style).gap(1);
+    let long = if needs == 1 { format!(" {mark} 1 needs you ") } else { format!(" {mark} {needs} need you ") };
+    let short = format!(" {mark} {needs} ");
+    let room = usize::from(pen.left().saturating_sub(2));
+    let width = |badge: &str, remedy: &str| text::width(badge) + text::width(&says) + text::width(remedy) + 2;
+    let (badge, remedy) = [(&long, remedy.as_str()), (&short, remedy.as_str()), (&long, ""), (&short, "")]
+        .into_iter()
+        .find(|(badge, remedy)| width(badge, remedy) <= room)
+        .unwrap_or((&short, ""));
+    pen.gap(2).skip_to_right(width(badge, remedy) as u16).put(badge, style).gap(1);
     let room = pen.left().saturating_sub(1);
-    pen.cell(&says, room, t.text);
+    pen.cell(&format!("{says}{remedy}"), room, t.text);
 }
 
 /// The end of a path, cut at the front.
@@ -203,125 +207,6 @@ fn log(model: &Model, area: Rect, buf: &mut Buffer) {
         return empty(inner, buf, &lines, t);
     }
     model.logs.draw(&model.book, inner, buf, &logs::LogLook { theme: t, utc_offset: model.utc_offset, focused: true });
-}
-
-/// The keys that matter on the screen as it is, most useful first, with words that say what they do here.
-pub(super) fn here(model: &Model) -> Vec<(Action, &'static str)> {
-    use Action::*;
-    if let Some(open) = model.job() {
-        let over = open.detail.as_ref().is_some_and(|d| d.job.state.is_final());
-        let mut keys = match open.tab {
-            Tab::Transcript => {
-                vec![(Open, "unfold"), (Follow, if open.transcript.follow { "freeze" } else { "follow" }), (FoldAll, "unfold all")]
-            }
-            Tab::Overview => vec![(Open, "open")],
-            _ => Vec::new(),
-        };
-        keys.push((NextPane, "next part"));
-        if over {
-            keys.push((Retry, "retry"));
-        } else {
-            keys.extend([(Kill, "kill"), (Raise, "raise"), (Lower, "lower")]);
-        }
-        keys.extend([(Copy, "copy"), (Back, "back")]);
-        return keys;
-    }
-    match model.view {
-        View::Dashboard => {
-            let mut keys = match model.dash.pane {
-                Pane::Lanes => {
-                    vec![(Open, "open"), (Dispatch, "dispatch"), (Pause, "pause lane"), (Kill, "kill"), (Raise, "raise"), (Lower, "lower")]
-                }
-                Pane::Workers => vec![(Open, "open"), (Dispatch, "dispatch"), (Pause, "pause worker"), (Kill, "kill job")],
-                Pane::Budget => vec![(Dispatch, "dispatch"), (Pause, "pause backend")],
-                Pane::Log => vec![
-                    (Open, "open job"),
-                    (Follow, if model.dash.log.follow { "freeze" } else { "follow" }),
-                    (Filter, "filter"),
-                    (Copy, "copy"),
-                    (Dispatch, "dispatch"),
-                ],
-            };
-            keys.extend([(NextPane, "next pane"), (PauseEngine, "pause all"), (Undo, "undo")]);
-            keys
-        }
-        View::Jobs => vec![
-            (Open, "open"),
-            (Dispatch, "dispatch"),
-            (Kill, "kill"),
-            (Filter, "filter"),
-            (Mark, "mark"),
-            (Retry, "retry"),
-            (Right, "next tab"),
-            (Raise, "raise"),
-            (Lower, "lower"),
-            (Undo, "undo"),
-            (Copy, "copy id"),
-        ],
-        View::Workers if model.workers.reading => vec![(Open, "open job"), (NextPane, "list"), (Pause, "pause worker"), (Back, "list")],
-        View::Workers => {
-            vec![(Open, "open job"), (NextPane, "detail"), (Pause, "pause worker"), (Kill, "kill job"), (Filter, "filter"), (Copy, "copy")]
-        }
-        View::Logs => vec![
-            (Open, "open job"),
-            (Follow, if model.logs.follow { "freeze" } else { "follow" }),
-            (Filter, "filter"),
-            (Top, "older"),
-            (Bottom, "newest"),
-            (Copy, "copy line"),
-        ],
-    }
-}
-
-/// The bottom line: the keys that matter, or the field that is being typed into.
-fn key_line(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
-    let t = model.theme();
-    let keys = &model.options.keymap;
-    let mut pen = Pen::new(buf, area, 0);
-    pen.gap(1);
-    let fixed: &[(&str, &str)] = match model.overlays.last() {
-        Some(Overlay::Filter { input, .. }) => {
-            pen.put("/", t.accent);
-            let hint = "enter keeps · esc undoes · ↑↓ move ";
-            let wide = area.width >= 70;
-            let room = pen.left().saturating_sub(if wide { text::width(hint) as u16 + 2 } else { 1 });
-            let x = input.draw(&mut pen, room, t.text);
-            if wide {
-                pen.skip_to_right(text::width(hint) as u16).put(hint, t.dim);
-            }
-            return Some(Position { x, y: area.y });
-        }
-        Some(Overlay::Help(_)) => &[("↑↓", "scroll"), ("esc", "close")],
-        Some(Overlay::Palette(_)) => &[("enter", "run"), ("tab", "complete"), ("↑↓", "choose"), ("esc", "close")],
-        Some(Overlay::Confirm(_)) => &[("enter", "yes"), ("esc", "no")],
-        Some(Overlay::Form(_)) => {
-            &[("ctrl-s", "dispatch"), ("tab", "next field"), ("↑↓", "choose"), ("ctrl-o", "editor"), ("esc", "close, keep the draft")]
-        }
-        Some(Overlay::Leave(_)) => &[("enter", "hand over"), ("e", "end the engine"), ("esc", "stay")],
-        None => &[],
-    };
-    let mut hint = |key: &str, label: &str, reserve: u16| {
-        let width = (text::width(key) + text::width(label)) as u16 + 1;
-        if key.is_empty() || pen.left() < width + reserve {
-            return;
-        }
-        pen.put(key, t.accent).put(" ", t.dim).put(label, t.dim).gap(2);
-    };
-    for (key, label) in fixed {
-        hint(key, label, 0);
-    }
-    if fixed.is_empty() {
-        let last = [(Action::Palette, "commands"), (Action::Help, "help"), (Action::Quit, "leave")];
-        let width = |a: Action, label: &str| (text::width(&keys.key(a)) + text::width(label)) as u16 + 3;
-        let reserve: u16 = last.iter().map(|(a, l)| width(*a, l)).sum();
-        for (action, label) in here(model) {
-            hint(&keys.key(action), label, reserve);
-        }
-        for (action, label) in last {
-            hint(&keys.key(action), label, 0);
-        }
-    }
-    None
 }
 
 /// A message for the operator, over the lower edge of the body.

@@ -6,10 +6,12 @@ mod query;
 mod snapshot;
 mod spec;
 
-pub use crate::domain::{BackendPause, Dialect, JobFilter, JobRow, LogFilter, LogLine, Page, Severity, StateCounts};
+pub use crate::domain::{
+    BackendPause, Dialect, JobFilter, JobPage, JobPlace, JobRow, JobsFrom, LogFilter, LogLine, Page, Severity, StateCounts,
+};
 pub use control::{ControlFrame, ControlReply};
 pub use frame::{EngineFrame, Heartbeat, Hello, MAX_FRAME, PROTOCOL, ShimFrame, SpooledEvent};
-pub use query::{Answer, From, JobDetail, Query, WorkerDetail};
+pub use query::{Answer, From, JobDetail, Query, Step, WorkerDetail};
 pub use snapshot::{
     Attention, BackendRow, BudgetView, EngineMode, EngineView, HostView, LaneView, LiveAttempt, Slots, Snapshot, Today, WorkerRow,
 };

@@ -3,16 +3,18 @@
 use super::frame::SpooledEvent;
 use super::snapshot::WorkerRow;
 use crate::domain::{
-    Applied, Attempt, AttemptId, Category, Command, Injected, Job, JobFilter, JobId, JobRow, LogFilter, LogLine, Memory, MemoryFilter,
-    MemoryId, Page, PromptPart, Recalled, StateCounts, Verdict, WorkerId,
+    Applied, Attempt, AttemptId, Category, Command, Injected, Job, JobFilter, JobId, JobPage, JobRow, LogFilter, LogLine, Memory,
+    MemoryFilter, MemoryId, Page, PromptPart, Recalled, StateCounts, Verdict, WorkerId,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// A question to the desk (`engine::desk`).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Query {
-    /// A page of jobs.
-    Jobs { filter: JobFilter, page: Page },
+    /// A page of jobs, in the list's order.
+    Jobs { filter: JobFilter, page: JobPage },
     /// One job in full.
     Job { job: JobId },
     /// A stretch of an attempt's transcript.
@@ -29,6 +31,8 @@ pub enum Query {
     Memory { memory: MemoryId },
     /// What a job was given from memory, by attempt, best first.
     Recalls { job: JobId },
+    /// Lease a worker for its operator: it is paused, and the answer says how its session is gone on with by hand.
+    Step { worker: WorkerId },
     /// Not a question: a command to apply.
     Command(Command),
 }
@@ -38,9 +42,10 @@ pub enum Query {
 pub enum Answer {
     Jobs {
         filter: JobFilter,
-        page: Page,
+        page: JobPage,
         rows: Vec<JobRow>,
         counts: StateCounts,
+        /// There are further ones in the direction of reading.
         more: bool,
     },
     Job(Box<JobDetail>),
@@ -75,6 +80,7 @@ pub enum Answer {
         job: JobId,
         recalls: Vec<Injected>,
     },
+    Step(Box<Step>),
     Applied {
         command: Command,
         applied: Applied,
@@ -95,6 +101,22 @@ pub enum From {
     After(u64),
     /// Those before this sequence number.
     Before(u64),
+}
+
+/// How a worker's session is gone on with on the operator's terminal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    pub worker: WorkerId,
+    pub name: String,
+    /// The backend's own interactive program with its arguments.
+    pub argv: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    /// Not inherited. A trailing `*` matches any ending.
+    pub env_remove: Vec<String>,
+    /// Where the session belongs.
+    pub cwd: PathBuf,
+    /// What gives the worker back afterwards; `None` where it had been paused before.
+    pub release: Option<Command>,
 }
 
 /// One job in full.

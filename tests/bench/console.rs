@@ -41,7 +41,7 @@ pub fn run() {
 
     head("100,000 queued jobs");
     let pause = Command::PauseLane { lane: Lane::Normal, paused: true };
-    site.store.write(|tx| orc::store::apply(tx, &pause, "operator", clock::now())).unwrap();
+    site.store.write(|tx| orc::store::apply(tx, &pause, &orc::domain::Actor::Operator, clock::now())).unwrap();
     site.add(":", Priority::P2, 100_000);
     let (mut terminal, took) = Terminal::open(&site);
     line("start to the first frame", format!("{:.2} ms", took.as_secs_f64() * 1e3));

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 pub fn run(n: usize) {
     println!("drain: {n} trivial jobs on two slots");
-    head("");
+    head("from outside");
     let mut site = Site::new(&["max_running=2", "reserved_slots=0"]);
     site.start();
     site.say_fsync();

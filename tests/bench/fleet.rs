@@ -85,6 +85,36 @@ pub fn run(n: usize) {
     line("processes and open attempts left", left(&site));
     line("failed", site.store.day(Timestamp(0)).unwrap().failed);
     site.stop();
+    talking(n);
+}
+
+/// The same number of agents, each of which says something twice a second.
+fn talking(n: usize) {
+    let running = format!("max_running={n}");
+    let mut site = Site::new(&[&running, "token_budget=1000000000"]);
+    site.start();
+    let text = r#"{"after_ms":500,"event":{"type":"text","text":"Looking at the next of many files, and finding nothing new"}}"#;
+    let script = format!("replay:\n{{\"repeat\":{{\"times\":80,\"lines\":[{text}]}}}}\n{{\"event\":{{\"type\":\"result\",\"ok\":true}}}}");
+    site.add_to("replay", &script, Priority::P2, n);
+    site.until("all run", |s| s.status().is_some_and(|s| s.slots.running as usize == n));
+    std::thread::sleep(Duration::from_secs(2));
+    head(&format!("{n} agents, each saying a line twice a second"));
+    let share = |before: Duration, after: Duration, time: Duration| (after - before).as_secs_f64() / time.as_secs_f64() * 100.0;
+    let (before, began) = (cpu(site.pid()), Instant::now());
+    std::thread::sleep(Duration::from_secs(8));
+    line("the engine's CPU, nobody looks", format!("{:.1} % of one core", share(before, cpu(site.pid()), began.elapsed())));
+    let mut terminal = Terminal::attach(&site);
+    let (before, began) = ((cpu(site.pid()), cpu(terminal.pid()), terminal.bytes()), Instant::now());
+    std::thread::sleep(Duration::from_secs(8));
+    let time = began.elapsed();
+    line("the engine's CPU with a console", format!("{:.1} % of one core", share(before.0, cpu(site.pid()), time)));
+    line("the console's CPU", format!("{:.1} % of one core", share(before.1, cpu(terminal.pid()), time)));
+    line("bytes to the terminal a second", format!("{:.0}", (terminal.bytes() - before.2) as f64 / time.as_secs_f64()));
+    presses(&mut terminal, "a key to the screen");
+    drop(terminal);
+    site.until("the last job's end", |s| s.ended() == n as u64);
+    line("failed", site.store.day(Timestamp(0)).unwrap().failed);
+    site.stop();
 }
 
 #[derive(Default)]

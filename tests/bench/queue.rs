@@ -64,7 +64,7 @@ pub fn run(most: usize) {
 impl Site {
     fn pause_background(&mut self, paused: bool) {
         let command = Command::PauseLane { lane: Lane::Background, paused };
-        self.store.write(|tx| orc::store::apply(tx, &command, "operator", clock::now())).unwrap();
+        self.store.write(|tx| orc::store::apply(tx, &command, &orc::domain::Actor::Operator, clock::now())).unwrap();
         orc::engine::wake(&self.workspace.socket());
     }
 

@@ -3,7 +3,7 @@
 use crate::spread::{Spread, line};
 use orc::config::Workspace;
 use orc::domain::{JobSpec, Priority};
-use orc::os::{clock, files, process, tree};
+use orc::os::{clock, process, tree};
 use orc::store::Store;
 use orc::wire::{ControlFrame, ControlReply, Snapshot, attempt_mark};
 use std::io::{BufRead, BufReader, Write};
@@ -101,10 +101,15 @@ impl Site {
         }
     }
 
-    /// Adds many jobs in one transaction; how long that took.
+    /// Adds many shell jobs in one transaction; how long that took.
     pub fn add(&mut self, script: &str, priority: Priority, n: usize) -> Duration {
+        self.add_to("shell", script, priority, n)
+    }
+
+    /// The same for any backend.
+    pub fn add_to(&mut self, backend: &str, prompt: &str, priority: Priority, n: usize) -> Duration {
         let began = Instant::now();
-        let spec = JobSpec { priority, ..JobSpec::new("bench", "shell", script) };
+        let spec = JobSpec { priority, ..JobSpec::new("bench", backend, prompt) };
         self.store.write(|tx| (0..n).try_for_each(|_| tx.add_job(&spec, "operator", clock::now()).map(|_| ()))).unwrap();
         orc::engine::wake(&self.workspace.socket());
         began.elapsed()
@@ -150,8 +155,7 @@ impl Site {
     }
 
     pub fn say_fsync(&self) {
-        line(&format!("an fsync in {}", root().display()), self.fsync().show("ms"));
-        let _ = files::fsyncs();
+        line("an fsync there", self.fsync().show("ms"));
     }
 }
 

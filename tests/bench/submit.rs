@@ -19,7 +19,7 @@ pub fn run(n: usize) {
     let mut site = Site::new(&[]);
     site.start();
     println!("submit: {n} submissions each, one after the other, engine idle");
-    head("");
+    head("from outside");
     site.say_fsync();
     let (path, mut pipe) = site.fifo("go");
     let script = format!("echo > {}", path.display());

@@ -52,6 +52,7 @@ fn input<'a>(job: &'a Job, skills: &'a [String]) -> PromptInput<'a> {
         project: Some("Shop"),
         persona: Some("engineer"),
         skills,
+        answers: &[],
         handover: Some("Half of the form is done."),
         uses_model: true,
     }
@@ -91,7 +92,7 @@ fn what_there_is_none_of_is_left_out_with_its_heading() {
         fs::remove_file(workspace.root().join(name)).unwrap();
     }
     let job = job("Say hello.");
-    let bare = PromptInput { job: &job, project: None, persona: None, skills: &[], handover: None, uses_model: true };
+    let bare = PromptInput { job: &job, project: None, persona: None, skills: &[], answers: &[], handover: None, uses_model: true };
     let document = assemble(&workspace, &bare).unwrap();
     assert_eq!((document.system.as_str(), document.parts.len()), ("", 1));
     assert!(document.prompt.starts_with("# Job 12: Fix the login\n\nSay hello.\n\n## How this job is run\n"), "{}", document.prompt);

@@ -187,7 +187,7 @@ fn no_file_is_forgotten() {
         for (path, _) in rust(below) {
             let dir = path.parent().unwrap();
             let name = path.file_stem().unwrap().to_str().unwrap();
-            if ["lib", "main"].contains(&name) || path.starts_with("src/bin") {
+            if ["lib", "main", "build"].contains(&name) || path.starts_with("src/bin") {
                 continue;
             }
             let (module, home) =

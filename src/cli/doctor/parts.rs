@@ -66,7 +66,11 @@ pub fn workspace(cx: &Context) -> Finding {
 pub fn configuration(cx: &Context) -> Finding {
     match cx.settings() {
         Ok(_) => Finding::ok("configuration", "every setting is in its range"),
-        Err(e) => Finding::of("configuration", e),
+        Err(e) => {
+            let mistakes: Vec<&str> = e.message.lines().skip(1).collect();
+            let fix = "correct what is named: until then no engine starts, and one that runs keeps the last good settings";
+            Finding::fail("configuration", mistakes.join("; "), e.hint.unwrap_or_else(|| fix.to_owned()))
+        }
     }
 }
 
@@ -137,6 +141,8 @@ pub fn engine(cx: &Context) -> (Finding, Option<i32>) {
 pub fn backends(cx: &Context) -> Vec<Finding> {
     let (states, problems) = match backend::states(cx) {
         Ok(found) => found,
+        // The configuration's own line says it.
+        Err(_) if cx.settings().is_err() => return Vec::new(),
         Err(e) => return vec![Finding::of("backends", e)],
     };
     let mut findings: Vec<Finding> =

@@ -4,7 +4,7 @@ use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Kind as Failure, Result};
 use crate::cli::names;
-use crate::domain::{JobId, JobSpec, Kind, Priority, ProjectId, TaskId, Timestamp, default_kind};
+use crate::domain::{Act, Actor, JobId, JobSpec, Kind, Priority, ProjectId, TaskId, Timestamp, default_kind};
 use clap::{Args, ValueHint};
 use serde_json::json;
 use std::io::Read;
@@ -94,7 +94,11 @@ pub fn run(cx: &mut Context, add: Add) -> Result {
         names::persona(cx, persona)?;
     }
     let mut store = cx.writer()?;
-    let (actor, now) = (cx.actor(&store), cx.now());
+    // What a job submits belongs to its own project, unless it says otherwise.
+    if let (None, Actor::Worker(inside)) = (spec.project_id, cx.who(&store)?) {
+        spec.project_id = inside.project;
+    }
+    let (actor, now) = (cx.permit(&mut store, &Act::AddJob(&spec))?.to_string(), cx.now());
     if let Some(worker) = &spec.worker {
         // By its number too; the job names it.
         spec.worker = Some(names::worker(&store, worker)?.name);

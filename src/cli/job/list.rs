@@ -47,7 +47,13 @@ pub fn run(cx: &mut Context, ls: &Ls) -> Result {
         (false, true) => OPEN.to_vec(),
         (false, false) => ls.state.clone(),
     };
-    let filter = JobFilter { states, lane: ls.lane, project_id: ls.project_id.map(|p| p.0), text: ls.grep.clone().unwrap_or_default() };
+    let filter = JobFilter {
+        states,
+        lane: ls.lane,
+        project_id: ls.project_id.map(|p| p.0),
+        text: ls.grep.clone().unwrap_or_default(),
+        ..JobFilter::default()
+    };
     let store = cx.reader()?;
     let rows = select(&store, &filter, ls.limit.unwrap_or(usize::MAX))?;
     if cx.out.json {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 const EVENTS: usize = 200;
 
 struct Detail {
+    project: Option<String>,
     job: Job,
     attempts: Vec<Attempt>,
     events: Vec<LogLine>,
@@ -46,7 +47,8 @@ fn detail(cx: &Context, store: &Store, id: JobId) -> Result<Detail> {
     let job = cx.job(store, id)?;
     let mut events = store.log(&LogFilter { job: Some(id), text: String::new() }, Page { before: None, limit: EVENTS })?;
     events.reverse();
-    Ok(Detail { job, attempts: store.attempts(id)?, events, dependents: store.dependents(id)?.iter().map(|r| r.id).collect() })
+    let project = job.spec.project_id.map(|id| store.project(id)).transpose()?.flatten().map(|p| p.title);
+    Ok(Detail { job, project, attempts: store.attempts(id)?, events, dependents: store.dependents(id)?.iter().map(|r| r.id).collect() })
 }
 
 /// A job as one value: the fields of `job ls`, and more.
@@ -60,6 +62,7 @@ fn value(d: &Detail) -> Result<Value> {
                 map.insert(to.to_owned(), value);
             }
         }
+        map.insert("project".into(), json!(d.project));
         map.insert("lane".into(), json!(d.job.lane()));
         map.insert("worker".into(), json!(newest.map(|a| a.worker.clone()).or_else(|| d.job.spec.worker.clone())));
         map.insert("tokens".into(), json!(d.attempts.iter().map(|a| a.usage.total()).sum::<u64>()));

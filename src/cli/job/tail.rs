@@ -4,7 +4,7 @@ use super::list;
 use crate::cli::args::{self, Jobs};
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
-use crate::cli::follow::{Changes, Spool};
+use crate::cli::follow::{Changes, Spool, tell_if_no_engine};
 use crate::cli::output::Tone;
 use crate::cli::transcript;
 use crate::config::Workspace;
@@ -153,6 +153,7 @@ fn follow(cx: &mut Context, tail: &Tail, store: &Store, jobs: Vec<Job>) -> Resul
         jobs.into_iter().map(|job| Followed { job, open: None, watched: false, lines: tail.lines, said: String::new() }).collect();
     // Whose words come, where several are followed.
     let mut speaker = (followed.len() == 1).then(|| followed[0].job.id);
+    let mut told = false;
     loop {
         for f in &mut followed {
             f.look(cx, &mut changes, &mut speaker)?;
@@ -160,6 +161,9 @@ fn follow(cx: &mut Context, tail: &Tail, store: &Store, jobs: Vec<Job>) -> Resul
         cx.out.flush()?;
         if followed.iter().all(|f| f.job.state.is_final()) {
             return Ok(());
+        }
+        if !std::mem::replace(&mut told, true) {
+            tell_if_no_engine(cx)?;
         }
         changes.wait(None)?;
         // The state is read before the spool: an attempt that is over has said everything by then.

@@ -3,7 +3,7 @@
 use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Kind, Result};
-use crate::cli::follow::Changes;
+use crate::cli::follow::{Changes, tell_if_no_engine};
 use crate::domain::{JobId, JobState};
 use clap::Args;
 use serde_json::json;
@@ -30,6 +30,7 @@ pub fn run(cx: &mut Context, wait: &Wait) -> Result {
     let store = cx.reader()?;
     let mut changes = Changes::of(cx.workspace()?)?;
     let deadline = wait.timeout.map(|t| Instant::now() + t);
+    let mut told = false;
     let mut ended: Vec<Option<JobState>> = vec![None; wait.ids.len()];
     loop {
         for (&id, end) in wait.ids.iter().zip(&mut ended).filter(|(_, end)| end.is_none()) {
@@ -48,6 +49,9 @@ pub fn run(cx: &mut Context, wait: &Wait) -> Result {
         if deadline.is_some_and(|d| Instant::now() >= d) {
             answer(cx, wait, &ended)?;
             return Err(CliError::new(Kind::TimedOut, format!("{} of {} jobs have not ended", ended.len() - over, ended.len())));
+        }
+        if !std::mem::replace(&mut told, true) {
+            tell_if_no_engine(cx)?;
         }
         changes.wait(deadline)?;
     }

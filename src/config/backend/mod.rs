@@ -41,6 +41,9 @@ pub struct Backend {
     /// In a session that exists; empty: sessions cannot be resumed.
     #[serde(default)]
     pub resume_args: Vec<String>,
+    /// Goes on with a session on the operator's own terminal: after the program, before the model's arguments. Empty: it cannot.
+    #[serde(default)]
+    pub interactive_args: Vec<String>,
     /// With a system text. Neither arguments nor variables: it is put before the prompt.
     #[serde(default)]
     pub system_args: Vec<String>,
@@ -90,9 +93,12 @@ pub struct Backend {
     /// Variables or files (`~/…`) of which one means "signed in"; empty: nothing to sign in to.
     #[serde(default)]
     pub signed_in: Vec<String>,
-    /// What to do where the program is missing or not signed in.
+    /// What to do where the program is missing.
     #[serde(default)]
     pub fix: String,
+    /// What to do where it is there and not signed in; empty: as `fix`.
+    #[serde(default)]
+    pub sign_in: String,
     /// Models by tier: `deep`, `routine`, `classification`.
     #[serde(default)]
     pub models: BTreeMap<String, String>,
@@ -163,8 +169,16 @@ impl Backend {
 
     /// What the description says that cannot be.
     fn mistake(&self) -> Option<String> {
-        let groups =
-            [&self.args, &self.model_args, &self.new_args, &self.resume_args, &self.system_args, &self.isolate_args, &self.last_args];
+        let groups = [
+            &self.args,
+            &self.model_args,
+            &self.new_args,
+            &self.resume_args,
+            &self.interactive_args,
+            &self.system_args,
+            &self.isolate_args,
+            &self.last_args,
+        ];
         let when = self.when.iter().flat_map(|w| [&w.args, &w.new_args, &w.resume_args, &w.system_args]);
         let vars = [&self.env, &self.root_env, &self.isolate_env, &self.system_env, &self.files];
         let vars = vars.into_iter().chain(self.when.iter().map(|w| &w.env)).flat_map(|m| m.values());
@@ -177,6 +191,8 @@ impl Backend {
             Some(format!("`name` is {:?}: it has to be one word without a slash", self.name))
         } else if !self.resume_args.is_empty() && !names_session {
             Some("`resume_args` without `{session}` anywhere: it would go on with some other session".to_owned())
+        } else if !self.interactive_args.is_empty() && !self.interactive_args.iter().any(|a| a.contains("{session}")) {
+            Some("`interactive_args` without `{session}`: it would go on with some other session".to_owned())
         } else if self.session == SessionId::Chosen && !names_session {
             Some("`session = \"chosen\"`, but no argument passes `{session}` on".to_owned())
         } else {

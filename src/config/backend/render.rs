@@ -1,7 +1,9 @@
 //! From a description and an attempt to a command line.
 
 use super::Backend;
+use crate::config::Workspace;
 use crate::config::program::Version;
+use crate::domain::Worker;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -45,6 +47,45 @@ pub struct Rendered {
 }
 
 impl Backend {
+    /// The command line that goes on with a session on the operator's own terminal, if there is one. No permission is given in
+    /// advance: the operator is there to be asked.
+    pub fn interactive(&self, session: &str, worker: &Worker, workspace: &Workspace) -> Option<Rendered> {
+        if self.interactive_args.is_empty() {
+            return None;
+        }
+        let dir = Path::new(&worker.directory);
+        let model = worker.model.as_deref();
+        let places = Places::new(&RenderInput {
+            model,
+            session: Some(session),
+            resume: true,
+            title: "",
+            attempt_dir: dir,
+            system_file: dir,
+            prompt_file: dir,
+            cwd: dir,
+            workspace: workspace.root(),
+            in_repository: false,
+            version: None,
+            system: "",
+            prompt: "",
+            inside_workspace: false,
+            root: false,
+            shim: Path::new("orc-shim"),
+        });
+        let mut args = vec![self.program.clone()];
+        args.extend_from_slice(&self.interactive_args);
+        args.extend_from_slice(if model.is_some() { &self.model_args } else { &[] });
+        Some(Rendered {
+            argv: args.iter().map(|a| places.fill(a)).filter(|a| !a.is_empty()).collect(),
+            env: self.env.iter().map(|(k, v)| (k.clone(), places.fill(v))).collect(),
+            env_remove: NESTED.iter().map(|n| (*n).to_owned()).chain(self.env_remove.iter().cloned()).collect(),
+            files: BTreeMap::new(),
+            system: String::new(),
+            prompt: String::new(),
+        })
+    }
+
     /// The command line for one attempt.
     pub fn render(&self, r: &RenderInput<'_>) -> Rendered {
         let places = Places::new(r);

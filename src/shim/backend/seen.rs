@@ -203,9 +203,12 @@ impl Seen {
     fn failed(&self, words: &Words, message: String, limit: Option<Limit>) -> (Outcome, String, Option<Limit>) {
         let backend = &self.backend;
         let message = message.trim_end_matches(['.', ' ']);
-        match limit.as_ref().map(|l| l.kind) {
-            Some(LimitKind::Auth) => {
-                (Outcome::Error, format!("{backend}: {message}. To mend it: {}; then `orc backend resume {backend}`", words.sign_in), limit)
+        match limit {
+            // The pause that follows tells the same: whoever looks at the backend sees what to do.
+            Some(limit) if limit.kind == LimitKind::Auth => {
+                let message = format!("{message}. To mend it: {}", words.sign_in);
+                let text = format!("{backend}: {message}; then `orc backend resume {backend}`");
+                (Outcome::Error, text, Some(Limit { message, ..limit }))
             }
             Some(_) => (Outcome::RateLimited, format!("{backend}: {message}"), limit),
             None => (Outcome::Error, format!("{backend}: {message}{}", hint(message)), None),

@@ -2,10 +2,10 @@
 
 use super::{Outcome, clear};
 use crate::domain::JobState;
+use crate::tui::keyline::here;
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::screens::look;
-use crate::tui::view::here;
 use crate::tui::widgets::{Frame, Pen, center, pane};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

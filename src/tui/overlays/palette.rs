@@ -1,7 +1,7 @@
 //! Every command by name, with completion.
 
 use super::{Outcome, clear};
-use crate::domain::{Command, JobId, Lane, Priority};
+use crate::domain::{Command, JobId, Lane, Priority, WorkerId};
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::msg::Effect;
@@ -26,6 +26,8 @@ pub enum Run {
     Retry(JobId),
     SetPriority(Option<JobId>, Priority),
     Filter(String),
+    /// Step into a worker's session.
+    Step(WorkerId),
     /// End the engine once the last running job has ended; asks first.
     Drain,
     Send {
@@ -220,6 +222,7 @@ fn entries(model: &Model) -> Vec<Entry> {
         (Action::Raise, "raise priority"),
         (Action::Lower, "lower priority"),
         (Action::Pause, "pause or resume focused"),
+        (Action::Step, "step into session"),
         (Action::Undo, "undo"),
         (Action::Filter, "filter"),
         (Action::Follow, "follow or freeze"),
@@ -285,6 +288,9 @@ fn entries(model: &Model) -> Vec<Entry> {
         let name = text::clean_line(&w.name);
         let words = format!("{} worker {name}", if paused { "resume" } else { "pause" });
         all.push(entry(words.clone(), "", send(Command::PauseWorker { worker: w.id, paused: !paused }, &words)));
+        if w.session.is_some() && w.live.is_none() {
+            all.push(entry(format!("step into worker {name}"), "go on with its session by hand", Run::Step(w.id)));
+        }
         if w.persistent && w.live.is_none() {
             let words = format!("retire worker {name}");
             all.push(entry(words.clone(), "it takes no more jobs", send(Command::RetireWorker { worker: w.id }, &words)));

@@ -225,15 +225,30 @@ pub fn draw_line(line: &LogLine, area: Rect, row: u16, buf: &mut Buffer, look: &
     pen.put(if current { "▌" } else { " " }, t.accent);
     pen.put(&text::clock(line.at, look.utc_offset, area.width >= 56), t.dim).gap(1);
     pen.put(mark, style).gap(1);
-    pen.cell(&line.what, if area.width >= 72 { 10 } else { 8 }, style).gap(1);
+    pen.cell(&line.what, if area.width >= 72 { 10 } else { 8 }, style);
     match line.job {
-        Some(job) => pen.right_cell(&format!("#{job}"), 6, t.accent),
-        None => pen.gap(6),
+        Some(job) => pen.right_cell(&format!("#{job}"), 7, t.accent),
+        None => pen.gap(7),
     };
     pen.gap(1);
     let actor = if wide { 14 } else { 0 };
     let room = pen.left().saturating_sub(actor + u16::from(wide));
-    pen.cell(&line.text, room, t.text);
+    let says = text::local_times(&line.text, line.at, look.utc_offset);
+    let from = pen.left();
+    match &line.title {
+        // its word has said it already
+        Some(title) if *says == *line.what => pen.cell(title, room, t.text),
+        Some(title) if !says.contains(title.as_str()) => {
+            // both show: the title gives way to what happened
+            let wide = |s: &str| text::width(&text::clean_line(s)) as u16;
+            let keep = wide(&says).min(room / 2);
+            pen.cell(title, wide(title).min(room.saturating_sub(keep + 3)), t.text).put(" · ", t.dim);
+            let left = room.saturating_sub(from - pen.left());
+            pen.cell(&says, left, t.dim)
+        }
+        _ => pen.cell(&says, room, t.text),
+    };
+    pen.gap((room + pen.left()).saturating_sub(from));
     if wide {
         pen.gap(1).right_cell(&line.actor, actor - 1, t.dim);
     }
@@ -254,6 +269,7 @@ pub fn severity(severity: Severity, theme: &Theme) -> (&'static str, ratatui::st
 fn matches(line: &LogLine, needle: &str) -> bool {
     needle.is_empty()
         || line.text.to_lowercase().contains(needle)
+        || line.title.as_ref().is_some_and(|t| t.to_lowercase().contains(needle))
         || line.actor.to_lowercase().contains(needle)
         || line.what.to_lowercase().contains(needle)
         || line.job.is_some_and(|j| needle.strip_prefix('#').is_some_and(|n| n == j.to_string()))
@@ -272,6 +288,7 @@ mod tests {
             actor: "engine".into(),
             what: "queued".into(),
             job: None,
+            title: None,
             attempt: None,
             text: format!("line {id}"),
         }

@@ -1,9 +1,9 @@
 //! Marks, words and styles that screens share. Each state has a mark of its own, so that colour is never needed.
 
-use crate::domain::{Hang, JobState, LimitKind, Outcome, Priority, Timestamp, WaitReason, WorkerStatus};
+use crate::domain::{Hang, JobState, LimitKind, Outcome, Priority, ProjectId, Timestamp, WaitReason, WorkerStatus};
 use crate::tui::text;
 use crate::tui::theme::Theme;
-use crate::wire::{JobRow, LiveAttempt};
+use crate::wire::{BackendRow, JobRow, LiveAttempt, Snapshot};
 use ratatui::style::Style;
 
 /// How one row is drawn.
@@ -13,6 +13,21 @@ pub struct Look<'a> {
     pub now: Timestamp,
     pub utc_offset: i32,
     pub theme: &'a Theme,
+    pub snapshot: &'a Snapshot,
+    pub projects: &'a [(ProjectId, String)],
+}
+
+impl Look<'_> {
+    /// A project by its title, as far as that is known.
+    pub fn project(&self, id: Option<ProjectId>) -> String {
+        project(self.projects, id)
+    }
+}
+
+/// A project by its title, as far as that is known; `–` for none.
+pub fn project(known: &[(ProjectId, String)], id: Option<ProjectId>) -> String {
+    let Some(id) = id else { return "–".to_owned() };
+    known.iter().find(|(known, _)| *known == id).map_or_else(|| format!("#{id}"), |(_, title)| title.clone())
 }
 
 /// A mark and a style for a job's state.
@@ -68,17 +83,6 @@ pub fn hang_short(hang: Hang) -> &'static str {
     }
 }
 
-/// A hang verdict in a sentence.
-pub fn hang_says(hang: Hang) -> &'static str {
-    match hang {
-        Hang::NoOutput => "no byte of output since it started",
-        Hang::SilentBusy => "output stopped while its processes use CPU: probably a long tool run",
-        Hang::SilentIdle => "output stopped and its processes are idle: probably stuck",
-        Hang::NoProgress => "output comes, but no event that means progress: probably retrying",
-        Hang::NoExit => "gave its result, but does not exit",
-    }
-}
-
 /// An outcome in words.
 pub fn outcome(outcome: Outcome, t: &Theme) -> (&'static str, Style) {
     match outcome {
@@ -98,7 +102,7 @@ pub fn wait(reason: WaitReason, open_dependencies: u32) -> String {
     match reason {
         WaitReason::Dependency if open_dependencies > 0 => format!("after {}", text::plural(u64::from(open_dependencies), "job")),
         WaitReason::Dependency => "after another job".to_owned(),
-        WaitReason::Date => "its time has not come".to_owned(),
+        WaitReason::Date => "for its time".to_owned(),
         WaitReason::Decision => "asks you something".to_owned(),
         WaitReason::Cap => "spending hold".to_owned(),
         WaitReason::Deadlock => "review deadlock".to_owned(),
@@ -142,15 +146,41 @@ pub fn when(row: &JobRow, now: Timestamp, utc_offset: i32) -> String {
     }
 }
 
-/// What is to be said of a job beside its title.
-pub fn remark(row: &JobRow, now: Timestamp) -> String {
+/// Why a paused backend takes no work, and until when, in a few words: `paused until 14:20`.
+pub fn paused(backend: &BackendRow, now: Timestamp, utc_offset: i32) -> Option<String> {
+    let pause = backend.pause.as_ref()?;
+    Some(match (pause.until, pause.guessed) {
+        (Some(until), false) => format!("paused until {}", text::moment(until, now, utc_offset)),
+        (Some(until), true) => format!("paused, tried again {}", text::moment(until, now, utc_offset)),
+        (None, _) => limit(pause.limit.kind).to_owned(),
+    })
+}
+
+/// What is to be said of a job beside its title: what holds it in a few words, and what happened to it where there is more room.
+/// `named`: its backend stands nowhere else in the row.
+pub fn remark(row: &JobRow, look: &Look<'_>, named: bool) -> (String, String) {
+    let now = look.now;
+    let note = text::local_times(row.note.as_deref().unwrap_or_default(), now, look.utc_offset).into_owned();
     match row.state {
-        JobState::Waiting => row.wait_reason.map(|r| wait(r, row.open_dependencies)).unwrap_or_default(),
-        JobState::Queued => match row.ready_at.filter(|&t| t > now) {
-            Some(t) => format!("again in {}", text::duration(t.since(now).as_millis() as u64)),
-            None => row.note.clone().unwrap_or_default(),
-        },
-        JobState::Running | JobState::Done => String::new(),
-        _ => row.note.clone().unwrap_or_else(|| row.outcome.map(|o| o.to_string()).unwrap_or_default()),
+        JobState::Waiting => {
+            let says = match (row.wait_reason, row.not_before) {
+                (Some(WaitReason::Date), Some(t)) if t > now => format!("at {}", text::moment(t, now, look.utc_offset)),
+                (Some(reason), _) => wait(reason, row.open_dependencies),
+                (None, _) => String::new(),
+            };
+            (says, String::new())
+        }
+        JobState::Queued => {
+            let again = row.ready_at.filter(|&t| t > now).map(|t| format!("again in {}", text::duration(t.since(now).as_millis() as u64)));
+            let backend = || {
+                let b = look.snapshot.backends.iter().find(|b| b.name == row.backend)?;
+                let says = paused(b, now, look.utc_offset)?;
+                Some(if named { format!("{} {says}", b.name) } else { says })
+            };
+            (again.or_else(backend).unwrap_or_default(), note)
+        }
+        JobState::Running | JobState::Done => Default::default(),
+        _ if note.is_empty() => (row.outcome.map(|o| outcome(o, look.theme).0.to_owned()).unwrap_or_default(), note),
+        _ => (note, String::new()),
     }
 }

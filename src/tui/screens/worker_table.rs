@@ -10,21 +10,30 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-/// The workers in the order in which they are shown: those in trouble first, else as the engine orders them.
+/// The workers in the order in which they are shown: those in trouble first, then late, working, held and idle ones, each as the
+/// engine orders them.
 pub fn order<'a>(workers: impl Iterator<Item = &'a WorkerRow>) -> Vec<WorkerId> {
     let mut rows: Vec<&WorkerRow> = workers.collect();
-    rows.sort_by_key(|w| !in_trouble(w));
+    rows.sort_by_key(|w| concern(w));
     rows.into_iter().map(|w| w.id).collect()
 }
 
-fn in_trouble(w: &WorkerRow) -> bool {
-    let live = w.live.as_ref().is_some_and(|l| l.hang.is_some() || l.liveness == Liveness::Silent || !l.connected);
-    live || w.status == WorkerStatus::Unhealthy
+/// How far down the list a worker belongs.
+fn concern(w: &WorkerRow) -> u8 {
+    match (&w.live, w.status) {
+        (Some(l), _) if l.hang.is_some() || l.liveness == Liveness::Silent || !l.connected => 0,
+        (None, WorkerStatus::Unhealthy) => 0,
+        (Some(l), _) if l.liveness == Liveness::Late => 1,
+        (Some(_), _) => 2,
+        (None, WorkerStatus::Paused) => 3,
+        (None, _) => 4,
+    }
 }
 
 /// Which columns there is room for.
 pub struct Columns {
     name: u16,
+    backend: u16,
     model: u16,
     jobs: bool,
     tokens: bool,
@@ -41,17 +50,21 @@ impl Columns {
             90.. => (13, 0),
             _ => (11, 0),
         };
-        Columns { name, model, jobs: width >= 84, tokens: width >= 64, last: width >= 140, project: width >= 190 }
+        let backend = if width >= 64 { 8 } else { 0 };
+        Columns { name, backend, model, jobs: width >= 96, tokens: width >= 84, last: width >= 140, project: width >= 190 }
     }
 
     /// Draws the column titles.
     pub fn titles(&self, mut pen: Pen<'_>, s: Style) {
-        pen.gap(1).cell("worker", self.name, s).gap(1).cell("status", 11, s).gap(1).cell("backend", 8, s).gap(1);
+        pen.gap(1).cell("worker", self.name, s).gap(1).cell("status", 11, s).gap(1);
+        if self.backend > 0 {
+            pen.cell("backend", self.backend, s).gap(1);
+        }
         if self.model > 0 {
             pen.cell("model", self.model, s).gap(1);
         }
         if self.project {
-            pen.cell("project", 8, s).gap(1);
+            pen.cell("project", 12, s).gap(1);
         }
         pen.cell("heartbeat", 10, s).gap(1).right_cell("time", 6, s).gap(1);
         if self.tokens {
@@ -72,13 +85,14 @@ impl Columns {
         pen.put(if current { "▌" } else { " " }, t.accent);
         pen.cell(&worker.name, self.name, if live.is_some() { t.text } else { t.dim }).gap(1);
         pen.cell(&format!("{mark} {word}"), 11, style).gap(1);
-        pen.cell(&worker.backend, 8, t.text).gap(1);
+        if self.backend > 0 {
+            pen.cell(&worker.backend, self.backend, t.text).gap(1);
+        }
         if self.model > 0 {
             pen.cell(worker.model.as_deref().unwrap_or("–"), self.model, t.dim).gap(1);
         }
         if self.project {
-            let project = worker.project_id.map_or_else(|| "–".to_owned(), |p| p.to_string());
-            pen.cell(&project, 8, t.dim).gap(1);
+            pen.cell(&look.project(worker.project_id), 12, t.dim).gap(1);
         }
         let Some(live) = live else {
             pen.gap(10).gap(1).gap(6).gap(1);

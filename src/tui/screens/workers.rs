@@ -179,7 +179,7 @@ fn lines(w: &WorkerRow, d: Option<&WorkerDetail>, p: &Page<'_>) -> Vec<DocLine> 
     out.extend(text::wrap(Line::from(head), p.width, 2).into_iter().map(DocLine::of));
     if let Some(l) = live {
         if let Some(hang) = l.hang {
-            out.extend(DocLine::wrapped(&format!("▲ {}", look::hang_says(hang)), p.width, t.warn));
+            out.extend(DocLine::wrapped(&format!("▲ it {}", hang.says()), p.width, t.warn));
         }
         if !l.last.is_empty() {
             out.extend(DocLine::wrapped(&format!("› {}", text::clean_line(&l.last)), p.width, t.dim));
@@ -201,7 +201,7 @@ fn lines(w: &WorkerRow, d: Option<&WorkerDetail>, p: &Page<'_>) -> Vec<DocLine> 
         ("in all", format!("{}, {} tokens", text::plural(w.total_jobs, "job"), text::count(w.total_tokens))),
         ("stays", if w.persistent { "yes: it keeps its session".to_owned() } else { "no: it goes with its job".to_owned() }),
         ("persona", or_dash(w.persona.clone())),
-        ("project", or_dash(w.project_id.map(|p| p.to_string()))),
+        ("project", look::project(p.projects, w.project_id)),
     ];
     if let Some(l) = live {
         facts.push(("running for", text::duration(p.now.since(l.started_at).as_millis() as u64)));

@@ -35,6 +35,10 @@ pub fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
         Answer::Worker(detail) => model.workers.take(detail),
         // No screen asks for memories.
         Answer::MemorySearch { .. } | Answer::Memories { .. } | Answer::Memory(_) | Answer::Recalls { .. } => {}
+        Answer::Step(step) => {
+            model.say(Severity::Info, format!("stepping into the session of {} …", step.name));
+            return vec![Effect::StepInto(step)];
+        }
         Answer::Applied { command, applied } => return applied_(model, &command, applied),
         Answer::Failed { query, message } => return failed(model, query, message),
     }
@@ -54,6 +58,7 @@ fn answers(query: &Query, answer: &Answer) -> bool {
         (Query::Memories { filter, page }, Answer::Memories { filter: f, page: p, .. }) => filter == f && page == p,
         (Query::Memory { memory }, Answer::Memory(m)) => *memory == m.id,
         (Query::Recalls { job }, Answer::Recalls { job: j, .. }) => job == j,
+        (Query::Step { worker }, Answer::Step(s)) => *worker == s.worker,
         _ => false,
     }
 }
@@ -71,6 +76,7 @@ fn failed(model: &mut Model, query: Query, message: String) -> Vec<Effect> {
             model.logs.give_up();
         }
         Query::Worker { worker } => model.workers.give_up(worker),
+        Query::Step { .. } => {}
         Query::Job { job } => {
             let waits = |o: &Overlay| matches!(o, Overlay::Confirm(c) if c.awaits == Some(job));
             model.overlays.retain(|o| !waits(o));

@@ -6,10 +6,10 @@ use crate::tui::keymap::Action;
 use crate::tui::model::{Model, View};
 use crate::tui::msg::Effect;
 use crate::tui::overlays::{Form, Help, Leave, Outcome, Overlay, Palette, Run};
-use crate::tui::screens::dashboard::{self, Pane};
+use crate::tui::screens::dashboard::{self, LaneItem, Pane};
 use crate::tui::screens::job::{JobScreen, Tab};
 use crate::tui::view::body;
-use crate::tui::widgets::{Input, Jump};
+use crate::tui::widgets::{Cursor, Input, Jump};
 use crate::wire::{EngineMode, Severity};
 use crossterm::event::{KeyCode, KeyEvent};
 
@@ -139,6 +139,7 @@ fn do_(model: &mut Model, run: Run) -> Vec<Effect> {
             set_filter(model, &text);
             Vec::new()
         }
+        Run::Step(worker) => commands::step_id(model, worker),
         Run::Drain => commands::drain(model),
         Run::Send { commands, label } => {
             model.jobs.marks.clear();
@@ -173,6 +174,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Retry => return commands::retry(model),
         Action::Pause => return commands::pause(model),
         Action::PauseEngine => return commands::pause_engine(model),
+        Action::Step => return commands::step(model),
         Action::Undo => return batches::undo(model),
         Action::Mark => {
             if model.open.is_empty() && model.view == View::Jobs {
@@ -232,6 +234,10 @@ fn moved(model: &mut Model, action: Action) -> bool {
 fn go(model: &mut Model, view: View) {
     if model.view == View::Jobs && view != View::Jobs {
         model.jobs.left();
+    }
+    if view == View::Workers && model.view != View::Workers {
+        // what matters is at the top
+        model.workers.cursor = Cursor::default();
     }
     model.open.clear();
     model.view = view;
@@ -321,7 +327,14 @@ fn open(model: &mut Model) -> Vec<Effect> {
                 model.workers.cursor.select(id);
             }
         }
-        (View::Dashboard, Pane::Lanes) => go(model, View::Jobs),
+        (View::Dashboard, Pane::Lanes) => {
+            let lane = match model.dash.lanes.key() {
+                Some(LaneItem::Lane(lane)) => format!("lane:{}", lane.number()),
+                _ => String::new(),
+            };
+            go(model, View::Jobs);
+            model.jobs.narrow(0, &lane);
+        }
         (View::Workers, _) => model.workers.reading = true,
         _ => model.say(Severity::Info, "this line belongs to no job"),
     }

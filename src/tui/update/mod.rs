@@ -5,6 +5,8 @@ mod batches;
 mod commands;
 mod keys;
 
+pub(super) use commands::{focused_job, focused_worker};
+
 use super::model::{Model, View};
 use super::msg::{Effect, Msg};
 use super::overlays::Overlay;
@@ -46,6 +48,14 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::EditorDone(Err(why)) => {
             model.say(Severity::Fail, why);
             Vec::new()
+        }
+        Msg::SteppedOut { name, release, outcome } => {
+            match outcome {
+                Ok(()) => model.say(Severity::Info, format!("back from the session of {name}")),
+                Err(why) => model.say(Severity::Warn, format!("{name}: {why}")),
+            }
+            // no step for undo: the lease was not the operator's wish
+            release.map(|command| Effect::Ask(Query::Command(command))).into_iter().collect()
         }
         Msg::Say(severity, text) => {
             model.say(severity, text);
@@ -129,6 +139,7 @@ pub(super) fn settle(model: &mut Model) {
                 utc_offset: model.utc_offset,
                 theme: &model.options.theme,
                 snapshot: &snapshot,
+                projects: &model.options.choices.projects,
             };
             model.workers.lay_out(row, &page, inside(detail.height, 2));
         }
@@ -136,7 +147,14 @@ pub(super) fn settle(model: &mut Model) {
     }
     if let Some(open) = model.open.last_mut() {
         let (overview, reading) = job::reading_area(area);
-        let page = Page { width: 0, now: model.now, utc_offset: model.utc_offset, theme: &model.options.theme, snapshot: &snapshot };
+        let page = Page {
+            width: 0,
+            now: model.now,
+            utc_offset: model.utc_offset,
+            theme: &model.options.theme,
+            snapshot: &snapshot,
+            projects: &model.options.choices.projects,
+        };
         open.sync(page, overview, reading);
     }
 }
@@ -167,9 +185,9 @@ fn wants(model: &mut Model) -> Vec<Effect> {
                 }
             }
             View::Jobs => {
-                // one page at a time: what changes meanwhile is asked for when it has come
+                // one page at a time: what changes or is typed meanwhile is asked for when it has come
                 let busy = model.asked.iter().any(|q| matches!(q, Query::Jobs { .. }));
-                if let Some(query) = model.jobs.wants().filter(|_| !busy || !model.jobs.loaded)
+                if let Some(query) = model.jobs.wants().filter(|_| !busy)
                     && ask(&mut model.asked, &query, &mut effects)
                 {
                     model.jobs.asked();

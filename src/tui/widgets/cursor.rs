@@ -72,6 +72,19 @@ impl<K: PartialEq + Clone> Cursor<K> {
         self.go(keys.len().saturating_sub(1), keys);
     }
 
+    /// The first `dropped` rows are gone; `keys` are those that are left. Nothing moves on the screen.
+    pub fn shift(&mut self, dropped: usize, keys: &[K]) {
+        self.top = self.top.saturating_sub(dropped);
+        self.go(self.index.saturating_sub(dropped), keys);
+    }
+
+    /// The last of `len` rows that are still to be named by `sync`.
+    pub fn select_end(&mut self, len: usize) {
+        self.key = None;
+        self.index = len.saturating_sub(1);
+        self.top = self.index;
+    }
+
     /// The visible rows.
     pub fn visible(&self) -> std::ops::Range<usize> {
         self.top.min(self.len)..(self.top + self.height).min(self.len)

@@ -84,9 +84,10 @@ fn a_database_of_a_newer_version_or_of_someone_else_is_left_alone() {
     b.do_all(&["pm job add --type shell --prompt true"]);
     let db = b.workspace().join("pm.db");
     let run = |sql: &str| rusqlite::Connection::open(&db).unwrap().execute_batch(sql).unwrap();
+    let version: i64 = rusqlite::Connection::open(&db).unwrap().query_row("PRAGMA user_version", [], |r| r.get(0)).unwrap();
     run("PRAGMA user_version = 999");
     snapshot!("newer-database", b.run("pm job ls"), b.run("pm job add --type shell --prompt true"));
-    run("PRAGMA user_version = 1");
+    run(&format!("PRAGMA user_version = {version}"));
     assert_eq!(b.json("pm job ls --json").as_array().map(Vec::len), Some(1), "nothing was lost");
 
     let foreign = Bench::new();

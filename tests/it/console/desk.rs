@@ -7,7 +7,7 @@ use orc::domain::{
     PromptPart, Usage, Verdict,
 };
 use orc::tui::{Choices, ColorLevel, Effect, Ground, Keymap, Model, Msg, Options, Theme, update, view};
-use orc::wire::{Answer, From, JobDetail, Query, Snapshot, SpooledEvent, WorkerDetail};
+use orc::wire::{Answer, From, JobDetail, JobsFrom, Query, Snapshot, SpooledEvent, Step, WorkerDetail};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::collections::BTreeMap;
@@ -45,6 +45,7 @@ pub fn options(size: (u16, u16)) -> Options {
             models: ["claude-opus-4-5", "claude-sonnet-4-5", "gpt-5-codex"].map(str::to_owned).to_vec(),
             skills: ["code-review", "writing", "planning", "healthcheck"].map(str::to_owned).to_vec(),
             projects: vec![(orc::domain::ProjectId(1), "billing".to_owned()), (orc::domain::ProjectId(2), "website".to_owned())],
+            missing: BTreeMap::from([("opencode".to_owned(), "install it with `npm install -g opencode-ai`".to_owned())]),
         },
     }
 }
@@ -169,20 +170,31 @@ impl Console {
         match query {
             Query::Jobs { filter, page } => {
                 let needle = filter.text.to_lowercase();
+                let has = |text: &str, part: &Option<String>| part.as_ref().is_none_or(|p| text.to_lowercase().contains(p));
                 let mut counts = BTreeMap::new();
                 for row in &self.rows {
                     *counts.entry(row.state.to_string()).or_insert(0) += 1;
                 }
-                let all: Vec<JobRow> = self
+                let mut all: Vec<&JobRow> = self
                     .rows
                     .iter()
                     .filter(|r| filter.states.is_empty() || filter.states.contains(&r.state))
                     .filter(|r| r.title.to_lowercase().contains(&needle) || r.backend.contains(&needle))
-                    .filter(|r| page.before.is_none_or(|b| r.id.0 < b))
-                    .cloned()
+                    .filter(|r| filter.lane.is_none_or(|l| r.lane == l) && has(&r.backend, &filter.backend))
+                    .filter(|r| has(r.project.as_deref().unwrap_or_default(), &filter.project))
+                    .filter(|r| match page.from {
+                        JobsFrom::After(place) => r.place() > place,
+                        JobsFrom::Before(place) => r.place() < place,
+                        JobsFrom::Top | JobsFrom::End => true,
+                    })
                     .collect();
+                all.sort_by_key(|r| r.place());
                 let more = all.len() > page.limit;
-                Answer::Jobs { filter, page, rows: all.into_iter().take(page.limit).collect(), counts, more }
+                let skip = match page.from {
+                    JobsFrom::Before(_) | JobsFrom::End => all.len().saturating_sub(page.limit),
+                    JobsFrom::Top | JobsFrom::After(_) => 0,
+                };
+                Answer::Jobs { filter, page, rows: all.into_iter().skip(skip).take(page.limit).cloned().collect(), counts, more }
             }
             Query::Job { job } => match self.rows.iter().find(|r| r.id == job) {
                 Some(row) => Answer::Job(Box::new(self.detail(row))),
@@ -218,6 +230,18 @@ impl Console {
                         .take(6)
                         .map(|r| attempt(r, 1))
                         .collect(),
+                })),
+                None => Answer::Failed { query, message: "there is no such worker".to_owned() },
+            },
+            Query::Step { worker } => match self.snapshot.workers.iter().find(|w| w.id == worker) {
+                Some(w) => Answer::Step(Box::new(Step {
+                    worker,
+                    name: w.name.clone(),
+                    argv: vec![w.backend.clone(), "--resume".to_owned(), w.session.clone().unwrap_or_default()],
+                    env: BTreeMap::new(),
+                    env_remove: Vec::new(),
+                    cwd: "/home/ops/acme".into(),
+                    release: Some(Command::PauseWorker { worker, paused: false }),
                 })),
                 None => Answer::Failed { query, message: "there is no such worker".to_owned() },
             },

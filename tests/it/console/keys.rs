@@ -27,7 +27,8 @@ fn p_pauses_what_has_the_focus() {
         ("tab p", Command::PauseBackend { backend: "claude".into(), paused: true }),
         ("tab j j p", Command::PauseBackend { backend: "gemini".into(), paused: false }),
         ("tab tab p", Command::PauseWorker { worker: WorkerId(4), paused: true }),
-        ("tab tab G p", Command::PauseWorker { worker: WorkerId(8), paused: false }),
+        ("tab tab G p", Command::PauseWorker { worker: WorkerId(7), paused: true }),
+        ("tab tab G k p", Command::PauseWorker { worker: WorkerId(8), paused: false }),
         ("tab tab tab p", Command::PauseEngine { paused: true }),
         ("P", Command::PauseEngine { paused: true }),
         ("2 p", Command::PauseEngine { paused: true }),
@@ -459,4 +460,60 @@ fn a_refused_command_says_why() {
     let query = Query::Command(Command::PauseEngine { paused: true });
     c.send(Msg::Answer(Answer::Failed { query, message: "the engine does not answer".into() }));
     assert!(c.screen().contains("the engine does not answer"));
+}
+
+#[test]
+fn s_steps_into_an_idle_worker_s_session_and_never_into_a_running_one() {
+    let mut c = busy();
+    c.keys("tab tab s");
+    assert!(c.screen().contains("codex-api works on job 1468: step in when that has ended"), "{}", c.screen());
+    assert!(c.effects.is_empty() && !c.asked.iter().any(|q| matches!(q, Query::Step { .. })));
+    // the last one is idle and has a session
+    c.keys("G");
+    assert!(c.screen().contains("s step into its session"), "{}", c.screen());
+    c.keys("s");
+    let step = match c.effects.as_slice() {
+        [Effect::StepInto(step)] => step.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((step.worker, step.argv[1].as_str()), (WorkerId(7), "--resume"));
+    c.send(Msg::SteppedOut { name: step.name.clone(), release: step.release.clone(), outcome: Ok(()) });
+    assert_eq!(c.commands(), [Command::PauseWorker { worker: WorkerId(7), paused: false }], "the worker is given back");
+    assert!(c.screen().contains("back from the session of gemini-scout"), "{}", c.screen());
+    // without a session there is nothing to step into
+    c.show(|s| s.workers.iter_mut().find(|w| w.id == WorkerId(7)).unwrap().session = None);
+    c.keys("s");
+    assert!(c.screen().contains("has no session yet"), "{}", c.screen());
+}
+
+#[test]
+fn jobs_are_narrowed_by_lane_state_backend_and_project() {
+    let mut c = busy();
+    for (typed, shows, hides) in [
+        ("lane:0", "Answer the customer", "Add pagination"),
+        ("state:run", "Nightly vacuum", "Add pagination"),
+        ("backend:gem", "Compare the three", "Add pagination"),
+        ("lane:2 rotate", "Rotate and compress", "Collect new papers"),
+    ] {
+        c.keys("2 /");
+        c.keys(&format!("'{typed}' enter"));
+        let screen = c.screen();
+        assert!(screen.contains(shows) && !screen.contains(hides), "{typed}\n{screen}");
+        c.keys("esc");
+    }
+    c.keys("2 / 'lane:0 zzz' enter");
+    assert!(c.screen().contains("lane:0 state:running backend:codex project:x"), "an empty list says what can be typed: {}", c.screen());
+}
+
+#[test]
+fn what_matters_among_the_workers_is_at_the_top_of_a_pane_nobody_has_chosen_in() {
+    let mut c = busy();
+    let first = |c: &mut Console| c.screen().lines().skip_while(|l| !l.contains("worker  ")).nth(1).unwrap_or_default().to_owned();
+    assert!(first(&mut c).contains("codex-api"), "the stuck one: {}", first(&mut c));
+    c.show(|s| {
+        let l = s.workers[3].live.take();
+        s.workers[3].status = orc::domain::WorkerStatus::Idle;
+        drop(l);
+    });
+    assert!(first(&mut c).contains("claude-main"), "{}", c.screen());
 }

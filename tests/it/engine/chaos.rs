@@ -13,13 +13,16 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn every_job_ends_once_however_often_the_engine_is_killed() {
-    let (kills, seed) = (number("ORC_CHAOS_KILLS").unwrap_or(12), number("ORC_CHAOS_SEED").unwrap_or_else(|| fastrand::u64(..)));
+    let (kills, seed) = (number("ORC_CHAOS_KILLS").unwrap_or(12), number("ORC_CHAOS_SEED").unwrap_or(1));
     println!("ORC_CHAOS_SEED={seed}");
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut b = Bench::new(&["max_running=8", "retry_base=0s"]);
     let jobs: Vec<JobId> = (0..200)
         .map(|_| {
-            let script = format!("echo $ORC_JOB $ORC_ATTEMPT >> {}; sleep 0.{:02}", b.path("ran").display(), rng.u32(0..30));
+            // Some leave a process behind.
+            let stray = if rng.u32(0..10) == 0 { "setsid sleep 300 & " } else { "" };
+            let (ran, pause) = (b.path("ran"), rng.u32(0..30));
+            let script = format!("{stray}echo $ORC_JOB $ORC_ATTEMPT $$ >> {}; sleep 0.{pause:02}", ran.display());
             b.run(&script)
         })
         .collect();
@@ -47,14 +50,22 @@ fn every_job_ends_once_however_often_the_engine_is_killed() {
         *by_attempt.entry(line).or_default() += 1;
     }
     assert!(by_attempt.values().all(|n| *n == 1), "executed twice: {by_attempt:?}");
+    let mut ended = BTreeMap::new();
     for id in &jobs {
         let attempts = b.attempts(*id);
         assert_eq!(b.job(*id).state, JobState::Done, "job {id}: {attempts:?}");
         assert_eq!(attempts.iter().filter(|a| a.outcome == Some(Outcome::Ok)).count(), 1, "job {id}");
-        let times = ran.lines().filter(|line| line.split(' ').next() == Some(&id.to_string())).count();
-        assert_eq!(times, 1, "job {id} ran {times} times: {attempts:?}");
+        let lines: Vec<&str> = ran.lines().filter(|line| line.split(' ').next() == Some(&id.to_string())).collect();
+        assert_eq!(lines.len(), 1, "job {id} ran so: {lines:?}: {attempts:?}");
+        // The process that wrote the line is the one that was there from the beginning, whoever has watched it since.
+        let ok = attempts.iter().find(|a| a.outcome == Some(Outcome::Ok)).unwrap();
+        let agent = std::fs::read(b.workspace.attempt_dir(ok.id).join(orc::wire::files::AGENT)).unwrap();
+        let agent: orc::domain::ProcessIdentity = serde_json::from_slice(&agent).unwrap();
+        assert!(lines[0].ends_with(&format!(" {}", agent.pid)), "job {id}: {lines:?}, {agent:?}");
         for a in &attempts {
+            *ended.entry(a.outcome.map_or("open", Outcome::as_str)).or_insert(0) += 1;
             b.within(|| b.marked(a.id).is_empty().then_some(()));
         }
     }
+    println!("{kills} kills; attempts ended: {ended:?}; epoch {}", b.store.engine_state().unwrap().epoch);
 }

@@ -1,7 +1,9 @@
 //! Real engines, real job processes, and SIGKILL. A job's script appends its job and attempt to a file, so that the test
 //! counts what ran and not what was written down.
 
+mod asking;
 mod chaos;
+mod failover;
 mod life;
 mod memory;
 mod settings;
@@ -11,6 +13,7 @@ use orc::domain::{Applied, Attempt, AttemptId, Command, Job, JobId, JobSpec, Job
 use orc::os::{clock, process, tree};
 use orc::store::{Store, apply};
 use orc::wire::attempt_mark;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -24,8 +27,9 @@ pub struct Bench {
     pub workspace: Workspace,
     pub store: Store,
     pub engine: Option<Child>,
+    /// More of the engine's environment; it stands over what every engine here has.
+    pub env: BTreeMap<&'static str, String>,
     settings: Vec<String>,
-    env: Vec<(String, String)>,
 }
 
 impl Bench {
@@ -35,24 +39,19 @@ impl Bench {
         let store = Store::open(&workspace.database()).unwrap();
         let low = ["memory_low_water=0B", "disk_low_water=0B", "kill_grace=1s", "tick=1s"];
         let settings = low.iter().chain(settings).map(|s| s.to_string()).collect();
-        Bench { dir, workspace, store, engine: None, settings, env: Vec::new() }
+        Bench { dir, workspace, store, engine: None, env: BTreeMap::new(), settings }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    /// Gives the engine, and so its agents, a variable.
-    pub fn env(&mut self, name: &str, value: &str) {
-        self.env.push((name.to_owned(), value.to_owned()));
-    }
-
     /// Starts an engine; it need not answer yet.
     pub fn start(&mut self) {
         assert!(self.engine.is_none());
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_orc"));
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.dir.path()).arg("--workspace").arg(self.path("ws"));
-        command.envs(self.env.iter().map(|(k, v)| (k, v)));
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.dir.path()).envs(&self.env);
+        command.arg("--workspace").arg(self.path("ws"));
         for set in &self.settings {
             command.arg("--set").arg(set);
         }
@@ -62,6 +61,14 @@ impl Bench {
 
     pub fn engine_error(&self) -> String {
         std::fs::read_to_string(self.path("engine.err")).unwrap_or_default()
+    }
+
+    /// A program of ours as the operator starts it.
+    pub fn command(&self, program: &str) -> std::process::Command {
+        let path = if program == "pm" { env!("CARGO_BIN_EXE_pm") } else { env!("CARGO_BIN_EXE_orc") };
+        let mut command = std::process::Command::new(path);
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.dir.path()).env("ORC_WORKSPACE", self.path("ws"));
+        command
     }
 
     /// SIGKILL.
@@ -95,7 +102,7 @@ impl Bench {
     }
 
     pub fn apply(&mut self, command: Command) -> Applied {
-        let applied = self.store.write(|tx| apply(tx, &command, "operator", clock::now())).unwrap();
+        let applied = self.store.write(|tx| apply(tx, &command, &orc::domain::Actor::Operator, clock::now())).unwrap();
         orc::engine::wake(&self.workspace.socket());
         applied
     }

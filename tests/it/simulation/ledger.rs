@@ -1,6 +1,6 @@
 //! What must hold of the database, whatever happens: read after every step, from the audit log on.
 
-use super::{MAX_RUNNING, RESERVED, TOKENS, WINDOW_MS};
+use super::{DEEP, HIGH, MAX_RUNNING, RESERVED, TOKENS, WINDOW_MS};
 use orc::domain::{JobState, allowed};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -13,9 +13,26 @@ pub struct Ledger {
     pub priority: BTreeMap<i64, u8>,
     /// Open attempts, with their estimates.
     open: BTreeMap<i64, i64>,
-    /// What ended attempts used, and when.
-    spent: Vec<(i64, i64)>,
+    /// What was used: when, by which attempt, how much.
+    spent: Vec<(i64, i64, i64)>,
+    last_spent: i64,
+    pub seen: Seen,
+}
+
+/// How much there was to check.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen {
     pub starts: u32,
+    /// Starts that left less room in the token budget than they took: the next one of their kind has to wait.
+    pub tight: u32,
+    /// Urgent starts in a reserved slot.
+    pub reserved: u32,
+}
+
+impl std::iter::Sum for Seen {
+    fn sum<I: Iterator<Item = Seen>>(all: I) -> Seen {
+        all.fold(Seen::default(), |a, b| Seen { starts: a.starts + b.starts, tight: a.tight + b.tight, reserved: a.reserved + b.reserved })
+    }
 }
 
 struct Line {
@@ -32,7 +49,16 @@ struct Line {
 impl Ledger {
     pub fn open(path: &Path) -> Ledger {
         let db = Connection::open(path).unwrap();
-        Ledger { db, last: 0, state: BTreeMap::new(), priority: BTreeMap::new(), open: BTreeMap::new(), spent: Vec::new(), starts: 0 }
+        Ledger {
+            db,
+            last: 0,
+            state: BTreeMap::new(),
+            priority: BTreeMap::new(),
+            open: BTreeMap::new(),
+            spent: Vec::new(),
+            last_spent: 0,
+            seen: Seen::default(),
+        }
     }
 
     fn number(&self, sql: &str, params: impl rusqlite::Params) -> i64 {
@@ -63,6 +89,16 @@ impl Ledger {
         if lines.is_empty() {
             return Ok(());
         }
+        let fresh: Vec<(i64, i64, i64, i64)> = self
+            .db
+            .prepare_cached("SELECT id, at, attempt_id, tokens FROM spending WHERE id > ?1 ORDER BY id")
+            .unwrap()
+            .query_map([self.last_spent], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        self.last_spent = fresh.last().map_or(self.last_spent, |row| row.0);
+        self.spent.extend(fresh.into_iter().map(|(_, at, attempt, tokens)| (at, attempt, tokens)));
         for line in &lines {
             self.take(line)?;
         }
@@ -116,9 +152,6 @@ impl Ledger {
             if self.open.remove(&attempt).is_none() {
                 return Err(format!("attempt {attempt} ended twice"));
             }
-            let mut stmt = self.db.prepare_cached("SELECT at, tokens FROM spending WHERE attempt_id = ?1").unwrap();
-            let rows = stmt.query_map([attempt], |r| Ok((r.get(0)?, r.get(1)?))).unwrap();
-            self.spent.extend(rows.map(Result::unwrap));
         }
         if to == JobState::Running {
             self.start(job, line.attempt.ok_or("a start without an attempt")?, line.at)?;
@@ -126,20 +159,36 @@ impl Ledger {
         Ok(())
     }
 
+    /// Tokens that an attempt had used before an instant; of one that is over, by then.
+    fn spent_by(&self, attempt: i64, at: i64) -> i64 {
+        self.spent.iter().filter(|(t, a, _)| *a == attempt && *t < at).map(|(_, _, n)| n).sum()
+    }
+
     fn start(&mut self, job: i64, attempt: i64, at: i64) -> Result<(), String> {
-        self.starts += 1;
-        let urgent = self.priority[&job] == 0;
-        let running = self.open.len();
+        self.seen.starts += 1;
+        let level = self.priority[&job];
+        let (urgent, running) = (level == 0, self.open.len());
         let slots = MAX_RUNNING + if urgent { RESERVED } else { 0 };
         if running >= slots as usize {
-            return Err(format!("job {job} (P{}) started as number {} of {slots}", self.priority[&job], running + 1));
+            return Err(format!("job {job} (P{level}) started as number {} of {slots}", running + 1));
         }
+        self.seen.reserved += u32::from(running >= MAX_RUNNING as usize);
         let estimate = self.number("SELECT estimate FROM attempts WHERE id = ?1", [attempt]);
-        // The agents of this world never use more than their estimate: what is open counts with its estimate.
-        let reserved: i64 = self.open.values().sum();
-        let used: i64 = self.spent.iter().filter(|(t, _)| *t > at - WINDOW_MS && *t <= at).map(|(_, n)| n).sum();
-        if !urgent && running > 0 && estimate > 0 && used + reserved + estimate > TOKENS as i64 {
-            return Err(format!("job {job} started with {used} tokens used, {reserved} reserved and {estimate} estimated of {TOKENS}"));
+        // What an open attempt tells in this very millisecond may come before or after this start: it counts as reserved still.
+        let reserved: i64 = self.open.iter().map(|(a, estimate)| (estimate - self.spent_by(*a, at)).max(0)).sum();
+        let counts = |t: i64, a: i64| t > at - WINDOW_MS && (t < at || t == at && !self.open.contains_key(&a));
+        let used: i64 = self.spent.iter().filter(|(t, a, _)| counts(*t, *a)).map(|(_, _, n)| n).sum();
+        let (taken, budget) = (used + reserved, TOKENS as i64);
+        if !urgent && running > 0 {
+            if taken + estimate > budget {
+                return Err(format!("job {job} started with {used} tokens used, {reserved} reserved and {estimate} estimated of {budget}"));
+            }
+            // This one has left the queue by now.
+            let queued = 1 + self.state.values().filter(|s| **s == JobState::Queued).count();
+            if taken as f64 > HIGH * budget as f64 && queued >= DEEP {
+                return Err(format!("job {job} started under backpressure: {taken} of {budget} tokens taken, {queued} queued"));
+            }
+            self.seen.tight += u32::from(taken + 2 * estimate > budget);
         }
         self.open.insert(attempt, estimate);
         Ok(())

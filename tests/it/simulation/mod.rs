@@ -5,7 +5,7 @@
 mod ledger;
 mod world;
 
-use ledger::Ledger;
+use ledger::{Ledger, Seen};
 use orc::config::{Settings, Workspace, built_in, init};
 use orc::domain::{Applied, AttemptId, Command, JobId, JobSpec, JobState, Lane, Outcome, Priority, Timestamp};
 use orc::engine::{Clock, Core, Gateway, Input, Parts, run};
@@ -23,9 +23,12 @@ use world::{Owner, SimLauncher, SimMemories, World};
 
 const MAX_RUNNING: u32 = 4;
 const RESERVED: u32 = 1;
-const TOKENS: u64 = 14_000;
-const WINDOW_MS: i64 = 300_000;
-const SEEDS: u64 = 60;
+/// Scarce: about three of this world's jobs at once.
+const TOKENS: u64 = 3_000;
+const WINDOW_MS: i64 = 60_000;
+const HIGH: f64 = 0.8;
+const DEEP: usize = 5;
+const SEEDS: u64 = 300;
 const START: Timestamp = Timestamp(1_763_994_725_000);
 /// How long the world goes wrong, and how long it may then take to come to rest, in simulated time.
 const TROUBLE: Duration = Duration::from_secs(120);
@@ -42,20 +45,21 @@ fn nothing_is_lost_or_doubled_whatever_goes_wrong() {
         None => 0..number("ORC_SIM_SEEDS").unwrap_or(SEEDS),
     };
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    let totals = std::thread::scope(|scope| {
+    let seen: Seen = std::thread::scope(|scope| {
         let seeds = &seeds;
-        let work = move |first: u64| seeds.clone().skip(first as usize).step_by(threads as usize).map(looked_at).sum::<u32>();
+        let work = move |first: u64| seeds.clone().skip(first as usize).step_by(threads as usize).map(looked_at).sum::<Seen>();
         let all: Vec<_> = (0..threads).map(|first| scope.spawn(move || work(first))).collect();
-        all.into_iter().map(|t| t.join().expect("a seed failed: see above")).sum::<u32>()
+        all.into_iter().map(|t| t.join().expect("a seed failed: see above")).sum()
     });
-    println!("{totals} starts");
-    assert!(totals > 0, "the simulation did nothing");
+    println!("{seen:?}");
+    // A world in which nothing is scarce shows nothing.
+    assert!(seen.starts > 0 && (seeds.clone().count() < 50 || seen.tight > seen.starts / 50 && seen.reserved > 0), "{seen:?}");
 }
 
-/// Runs one seed and names it if it fails; how many starts it saw.
-fn looked_at(seed: u64) -> u32 {
+/// Runs one seed and names it if it fails; what there was to see.
+fn looked_at(seed: u64) -> Seen {
     match catch_unwind(AssertUnwindSafe(|| simulate(seed))) {
-        Ok(Ok(starts)) => starts,
+        Ok(Ok(seen)) => seen,
         Ok(Err(wrong)) => panic!("ORC_SIM_SEED={seed}: {wrong}"),
         Err(panic) => {
             eprintln!("ORC_SIM_SEED={seed}");
@@ -64,7 +68,7 @@ fn looked_at(seed: u64) -> u32 {
     }
 }
 
-fn simulate(seed: u64) -> Result<u32, String> {
+fn simulate(seed: u64) -> Result<Seen, String> {
     let memory = Path::new("/dev/shm");
     let at = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     let dir = tempfile::Builder::new().prefix("orc-sim-").tempdir_in(at).unwrap();
@@ -87,8 +91,8 @@ fn simulate(seed: u64) -> Result<u32, String> {
             told = &mut story => told,
         }?;
         ledger.borrow_mut().check()?;
-        let starts = ledger.borrow().starts;
-        Ok(starts)
+        let seen = ledger.borrow().seen;
+        Ok(seen)
     })
 }
 
@@ -105,6 +109,8 @@ async fn engines(
     settings.reserved_slots = RESERVED;
     settings.token_budget = TOKENS;
     settings.token_window = Duration::from_millis(WINDOW_MS as u64);
+    settings.backpressure_high = HIGH;
+    settings.backpressure_queue_depth = DEEP as u32;
     let settings = Arc::new(settings);
     for life in 0.. {
         let (inputs, mut inbox) = mpsc::channel(1024);
@@ -128,10 +134,12 @@ async fn engines(
         let gateway = Gateway::new(inputs.clone(), outbox, snapshots);
         world.get().door = Some((gateway, tasks.clone()));
         *wake.borrow_mut() = Some(inputs);
+        world.get().beginning = true;
         let mut core = match Core::start(parts, world.now()) {
             Ok(core) => core,
             Err(e) => return e.to_string(),
         };
+        world.get().beginning = false;
         {
             let mut life = pin!(run(&mut core, &mut inbox, world.clock));
             let checked = std::future::poll_fn(|cx| {
@@ -165,6 +173,7 @@ async fn engines(
         }
         drop(core);
         world.get().dying = false;
+        world.get().unadopted.clear();
         sleep(Duration::from_millis(world.below(6_000))).await;
     }
     unreachable!("lives are not counted out")
@@ -181,7 +190,7 @@ type Wake = RefCell<Option<mpsc::Sender<Input>>>;
 impl Operator {
     fn apply(&mut self, command: &Command, wake: &Wake) -> Applied {
         let now = self.world.now();
-        let applied = self.store.write(|tx| apply(tx, command, "operator", now)).unwrap();
+        let applied = self.store.write(|tx| apply(tx, command, &orc::domain::Actor::Operator, now)).unwrap();
         // A byte on the socket can get lost too: the tick finds it.
         if !self.world.fault(5)
             && let Some(inputs) = wake.borrow().as_ref()

@@ -9,7 +9,7 @@ use orc::domain::{
 use orc::engine::{Clock, Gateway, Input, Launch, Launcher, Memories, MemoryRequest, Probe};
 use orc::store::OpenAttempt;
 use orc::wire::{EngineFrame, Heartbeat, Hello, MAX_FRAME, PROTOCOL, ShimFrame, SpooledEvent, files};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -55,6 +55,9 @@ pub struct State {
     pub door: Option<(Gateway, Arc<Mutex<Vec<AbortHandle>>>)>,
     /// The engine dies between its commit and what follows from it.
     pub dying: bool,
+    /// While an engine begins; and the attempts that it found open and has not heard of.
+    pub beginning: bool,
+    pub unadopted: BTreeSet<AttemptId>,
     /// What must never happen, and did.
     pub wrong: Vec<String>,
     pub reports: u32,
@@ -187,8 +190,8 @@ impl World {
                 break;
             }
             if self.below(2) == 0 {
-                usage.input += self.below(60);
-                usage.output += self.below(60);
+                usage.input += self.below(400);
+                usage.output += self.below(200);
                 self.say(id, AgentEvent::Usage { usage, cost_usd: None });
             } else {
                 self.say(id, AgentEvent::Text { text: format!("attempt {id} works") });
@@ -273,7 +276,11 @@ impl World {
         });
         send(lines, &hello).await?;
         let mut sent = match receive(lines).await? {
-            EngineFrame::Welcome { acked, .. } => acked,
+            EngineFrame::Welcome { acked, .. } => {
+                // Heard of: it may end before the look at it is answered.
+                self.get().unadopted.remove(&id);
+                acked
+            }
             EngineFrame::Bye { .. } => return Some(()),
             other => {
                 self.get().wrong.push(format!("a hello was answered with {other:?}"));
@@ -285,7 +292,7 @@ impl World {
             let changed = changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if self.fault(30) {
+            if self.fault(12) {
                 return None;
             }
             let (rest, exit) = self.with(id, |a| (a.spool.get(sent as usize..).map(<[_]>::to_vec), a.exit.clone()));
@@ -311,7 +318,7 @@ impl World {
                     return None;
                 }
             }
-            let pulse = Duration::from_millis(200 + self.below(3_000));
+            let pulse = Duration::from_millis(1_000 + self.below(15_000));
             tokio::select! {
                 () = &mut changed => {}
                 () = sleep(pulse) => {
@@ -389,6 +396,9 @@ fn fresh(job: JobId, token: String) -> Attempt {
 impl Launcher for SimLauncher {
     fn launch(&mut self, launch: Launch) {
         let id = launch.spec.attempt;
+        if let Some(other) = self.world.get().unadopted.first().copied() {
+            self.world.get().wrong.push(format!("attempt {id} was started before attempt {other} was adopted"));
+        }
         if self.world.fault(40) {
             self.world.get().dying = true;
             self.world.death.notify_one();
@@ -420,6 +430,11 @@ impl Launcher for SimLauncher {
     fn probe(&mut self, open: &OpenAttempt) {
         let id = open.attempt.id;
         let (job, known) = (open.attempt.job_id, open.attempt.shim.is_some());
+        let mut s = self.world.get();
+        if s.beginning {
+            s.unadopted.insert(id);
+        }
+        drop(s);
         let launcher = SimLauncher { world: self.world.clone(), inputs: self.inputs.clone() };
         tokio::spawn(async move {
             launcher.world.some_ms(400).await;
@@ -442,6 +457,7 @@ impl Launcher for SimLauncher {
                 }
             };
             let alive = matches!(probe, Probe::Alive(_));
+            launcher.world.get().unadopted.remove(&id);
             if launcher.inputs.send(Input::Probed { attempt: id, probe }).await.is_ok() && alive {
                 launcher.watch(id);
             }

@@ -40,7 +40,7 @@ impl Bench {
     }
 
     pub fn apply(&mut self, command: Command) -> Applied {
-        self.store.write(|tx| apply(tx, &command, "operator", NOW)).unwrap()
+        self.store.write(|tx| apply(tx, &command, &orc::domain::Actor::Operator, NOW)).unwrap()
     }
 
     pub fn claim(&mut self, job: JobId, worker: WorkerId) -> Option<AttemptId> {

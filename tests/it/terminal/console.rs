@@ -74,7 +74,7 @@ fn a_copy_goes_to_the_operators_clipboard_and_to_a_private_file() {
     let mut pty = workspace.console();
     pty.wait_for("1 done");
     pty.keys("2");
-    pty.wait_for("copied");
+    pty.wait_for("▌      #1 ✓ done");
     pty.keys("y");
     pty.wait("the copy", |seen| seen.parser.callbacks().copied == b"MQ==");
     pty.wait_for("to your clipboard; also in");

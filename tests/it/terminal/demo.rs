@@ -45,7 +45,8 @@ fn the_demo_runs_its_day_says_what_it_is_and_where_it_lies() {
         .output()
         .unwrap();
     assert_eq!(jobs(&place), Vec::<Value>::new());
-    pty.wait_for(" 0 running");
+    // With nothing running, queued or waiting the console leaves at once.
+    pty.wait_for(" 0 running · 0 queued ─");
     pty.keys("q");
     pty.wait_for("The demo's workspace is");
 }

@@ -5,4 +5,6 @@ mod demo;
 mod leaving;
 mod panic;
 mod pty;
+mod ssh;
+mod stepping;
 mod workspace;

@@ -94,6 +94,7 @@ struct Names {
     workers: Vec<String>,
     skills: Vec<String>,
     projects: Vec<(ProjectId, String)>,
+    missing: BTreeMap<String, String>,
 }
 
 impl Form {
@@ -110,7 +111,9 @@ impl Form {
             names: Names::default(),
         };
         form.refresh(choices, snapshot);
-        let backend = form.names.backends.first().cloned().unwrap_or_default();
+        // those that come first are on this machine, if any is
+        let there = form.names.backends.iter().find(|b| !choices.missing.contains_key(*b));
+        let backend = there.or(form.names.backends.first()).cloned().unwrap_or_default();
         form.fields.insert(Field::Backend, Input::new(backend));
         form.fields.insert(Field::Priority, Input::new("P2"));
         form
@@ -130,11 +133,18 @@ impl Form {
             workers: snapshot.workers.iter().map(|w| w.name.clone()).collect(),
             skills: choices.skills.clone(),
             projects: choices.projects.clone(),
+            missing: choices.missing.clone(),
         };
     }
 
     fn input(&self, field: Field) -> &str {
         self.fields.get(&field).map_or("", Input::text)
+    }
+
+    /// What is to be said of the chosen backend: its program is not here, and what to do about it.
+    fn warning(&self, field: Field) -> Option<&str> {
+        let fix = self.names.missing.get(self.input(Field::Backend)).filter(|_| field == Field::Backend)?;
+        Some(fix)
     }
 
     /// The prompt's text.

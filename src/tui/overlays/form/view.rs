@@ -38,7 +38,11 @@ impl Form {
         Pen::new(buf, inset, at).put(&"─".repeat(usize::from(inset.width)), t.border);
         let mut cursor = None;
         let value_width = if inset.width >= 70 { 32 } else { inset.width.saturating_sub(13) };
-        for (i, field) in Field::ALL.iter().skip(1).enumerate() {
+        // on a low screen the fields scroll to the one that has the focus
+        let room = usize::from(inset.height.saturating_sub(at + 1));
+        let focus = Field::ALL.iter().skip(1).position(|f| *f == self.focus).unwrap_or(0);
+        let top = (focus + 1).saturating_sub(room);
+        for (i, field) in Field::ALL.iter().skip(1).skip(top).take(room).enumerate() {
             let row = at + 1 + i as u16;
             let mut pen = Pen::new(buf, inset, row);
             let focused = *field == self.focus;
@@ -55,6 +59,8 @@ impl Form {
             }
             if let Some(error) = self.errors.get(field) {
                 pen.gap(1).put("✗ ", t.fail).put(error, t.fail);
+            } else if let Some(fix) = self.warning(*field).filter(|_| !focused || inset.width < 70) {
+                pen.gap(1).put("▲ not here: ", t.warn).put(fix, t.warn);
             }
         }
         if inset.width >= 70 && self.focus != Field::Prompt && self.errors.is_empty() {
@@ -105,6 +111,9 @@ impl Form {
             let mut pen = Pen::new(buf, area, row as u16);
             pen.put(if chosen { "● " } else { "○ " }, if chosen { t.accent } else { t.dim });
             pen.put(choice, if chosen { t.title } else { t.dim });
+            if self.focus == Field::Backend && self.names.missing.contains_key(choice) {
+                pen.put("  not on this machine", t.warn);
+            }
             if row + 1 == rows && choices.len() > top + rows {
                 pen.put(&format!("  … {} more", choices.len() - top - rows), t.dim);
             }

@@ -5,6 +5,7 @@ use crate::domain::{JobId, Lane};
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::screens::jobs;
+use crate::tui::text;
 use crate::tui::widgets::{Frame, Pen, empty, pane};
 use crate::wire::{EngineMode, LaneView, Snapshot};
 use ratatui::buffer::Buffer;
@@ -77,11 +78,18 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         }
     }
     let used = d.lanes.visible().len() as u16;
-    if running + queued + waiting == 0 && inner.height > used + 2 {
+    if queued == 0 && inner.height > used + 2 {
         let rest = Rect { y: inner.y + used, height: inner.height - used, ..inner };
-        let key = model.options.keymap.key(Action::Dispatch);
-        let head = if s.engine.mode == EngineMode::Starting { "The engine is starting …" } else { "No work." };
-        empty(rest, buf, &[head, &format!("{key} dispatches a job; so does `orc job add` in a shell.")], t);
+        let keys = &model.options.keymap;
+        let new = format!("{} dispatches a job; so does `orc job add` in a shell.", keys.key(Action::Dispatch));
+        let waits = format!("{} wait for a date or another job: {} lists them.", text::thousands(waiting.into()), keys.key(Action::Jobs));
+        let lines: [&str; 2] = match (s.engine.mode, running, waiting) {
+            (EngineMode::Starting, ..) => ["The engine is starting …", ""],
+            (_, 0, 0) => ["No work.", &new],
+            (_, _, 0) => ["Nothing is queued.", &new],
+            _ => ["Nothing is queued.", &waits],
+        };
+        empty(rest, buf, &lines, t);
     }
 }
 

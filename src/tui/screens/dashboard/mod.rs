@@ -51,6 +51,10 @@ impl Dashboard {
         self.lane_items = lanes::items(snapshot, lanes);
         self.lanes.sync(&self.lane_items, lanes);
         self.worker_ids = worker_table::order(snapshot.workers.iter());
+        if self.pane != Pane::Workers {
+            // nobody has chosen a row: what matters is at the top
+            self.workers = Cursor::default();
+        }
         self.workers.sync(&self.worker_ids, inside(areas.workers).saturating_sub(1));
         let backends: Vec<BackendKey> = snapshot.backends.iter().map(|b| b.name.clone()).collect();
         self.backends.sync(&backends, areas.budget.map_or(1, |b| budget::backend_rows(snapshot, b)));
@@ -166,9 +170,26 @@ fn needs(model: &Model, area: Rect, buf: &mut Buffer) {
             break;
         }
         let (mark, style) = super::logs::severity(a.severity, t);
-        Pen::new(buf, inner, row).gap(1).put(mark, style).gap(1).put(&a.says, t.text);
-        row += 1;
-        if !a.remedy.is_empty() && row < inner.height && usize::from(inner.height) >= s.attention.len() * 2 {
+        let says = text::local_times(&a.says, model.now, model.utc_offset);
+        let room = usize::from(inner.width.saturating_sub(4)).max(8);
+        let both = usize::from(inner.height) >= s.attention.len() * 3;
+        // the first line says the most; more of it shows where there is room
+        for (i, line) in text::wrap(text::clean_line(&says).into_owned().into(), room, 0).iter().take(if both { 2 } else { 1 }).enumerate()
+        {
+            let mut pen = Pen::new(buf, inner, row);
+            if i == 0 {
+                pen.gap(1).put(mark, style).gap(1);
+            } else {
+                pen.gap(3);
+            }
+            pen.put(if both { line.to_string() } else { says.to_string() }.as_str(), t.text);
+            row += 1;
+        }
+        if !a.remedy.is_empty()
+            && row < inner.height
+            && usize::from(inner.height) >= s.attention.len() * 2
+            && text::width(&a.remedy) <= room - 2
+        {
             Pen::new(buf, inner, row).gap(3).put("→ ", t.accent).put(&a.remedy, t.dim);
             row += 1;
         }

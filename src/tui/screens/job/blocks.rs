@@ -1,7 +1,7 @@
 //! The blocks of a transcript: words, thoughts, tool calls with their answers, notices.
 
 use super::markdown;
-use crate::domain::{AgentEvent, Level, Timestamp};
+use crate::domain::{AgentEvent, Level, Timestamp, tool_gist};
 use crate::tui::screens::look;
 use crate::tui::text;
 use crate::tui::theme::Theme;
@@ -88,7 +88,7 @@ impl Block {
             }
             AgentEvent::Limited { limit } => note("‖", Level::Warn, format!("{}: {}", look::limit(limit.kind), limit.message)),
             AgentEvent::Notice { level, text } => note(if *level == Level::Info { "·" } else { "▲" }, *level, text.clone()),
-            AgentEvent::Hanging { verdict } => note("▲", Level::Warn, look::hang_says(*verdict).to_owned()),
+            AgentEvent::Hanging { verdict } => note("▲", Level::Warn, format!("it {}", verdict.says())),
             AgentEvent::Moving => note("·", Level::Info, "it moves again".to_owned()),
             AgentEvent::Result { ok: true } => note("✓", Level::Info, "the agent gave its result".to_owned()),
             AgentEvent::Result { ok: false } => note("✗", Level::Error, "the agent says that it failed".to_owned()),
@@ -248,7 +248,7 @@ fn tool(name: &str, input: &str, result: Option<&(String, bool)>, width: usize, 
         },
     };
     let name = if name.is_empty() { "answer".to_owned() } else { text::clean_line(name).into_owned() };
-    let mut lines = vec![head_line(&name, &gist(input), &status, style, width, open, t)];
+    let mut lines = vec![head_line(&name, &text::clean_line(&tool_gist(input)), &status, style, width, open, t)];
     if open {
         if !input.is_empty() {
             lines.extend(body(&pretty(input), width, t.dim, "  │ ", t));
@@ -259,24 +259,6 @@ fn tool(name: &str, input: &str, result: Option<&(String, bool)>, width: usize, 
         }
     }
     lines
-}
-
-/// What a tool call is about, in one line: its command, file or question, not its JSON.
-fn gist(input: &str) -> String {
-    const TELLING: [&str; 10] = ["command", "cmd", "file_path", "filePath", "pattern", "query", "url", "path", "description", "prompt"];
-    if let Ok(serde_json::Value::Object(map)) = serde_json::from_str(input) {
-        for key in TELLING {
-            match map.get(key) {
-                Some(serde_json::Value::String(s)) => return text::clean_line(s.trim()).into_owned(),
-                Some(serde_json::Value::Array(a)) => {
-                    let words: Vec<&str> = a.iter().filter_map(serde_json::Value::as_str).collect();
-                    return text::clean_line(&words.join(" ")).into_owned();
-                }
-                _ => {}
-            }
-        }
-    }
-    text::clean_line(input).into_owned()
 }
 
 fn pretty(input: &str) -> String {

@@ -1,6 +1,6 @@
 //! A job's facts, why it waits, what it depends on, its attempts and events, as a page of lines.
 
-use crate::domain::{Attempt, JobState, Timestamp, Verdict};
+use crate::domain::{Attempt, JobState, ProjectId, Timestamp, Verdict};
 use crate::tui::screens::{logs, look};
 use crate::tui::text;
 use crate::tui::theme::Theme;
@@ -16,6 +16,7 @@ pub struct Page<'a> {
     pub utc_offset: i32,
     pub theme: &'a Theme,
     pub snapshot: &'a Snapshot,
+    pub projects: &'a [(ProjectId, String)],
 }
 
 /// The live state of a job's attempt, with the worker's name.
@@ -29,7 +30,7 @@ pub fn lines(d: &JobDetail, p: &Page<'_>) -> Vec<DocLine> {
     let mut out = Vec::new();
     out.push(DocLine::of(standing(d, p)));
     if let Some(note) = d.job.note.as_deref().filter(|n| !n.is_empty()) {
-        out.extend(DocLine::wrapped(note, p.width, t.dim));
+        out.extend(DocLine::wrapped(&shown(note, p), p.width, t.dim));
     }
     facts(d, p, &mut out);
     if !d.why.is_empty() {
@@ -53,7 +54,7 @@ pub fn lines(d: &JobDetail, p: &Page<'_>) -> Vec<DocLine> {
             let line = Line::from(vec![
                 Span::styled(format!("{} ", text::clock(e.at, p.utc_offset, true)), t.dim),
                 Span::styled(format!("{mark} {:<10} ", text::clean_line(&e.what)), style),
-                Span::styled(text::clean_line(&e.text).into_owned(), t.text),
+                Span::styled(shown(&e.text, p), t.text),
                 Span::styled(format!("  {}", text::clean_line(&e.actor)), t.dim),
             ]);
             out.extend(text::wrap(line, p.width, 9).into_iter().map(DocLine::of));
@@ -83,7 +84,7 @@ fn standing(d: &JobDetail, p: &Page<'_>) -> Line<'static> {
                     say(" · being ended".to_owned(), t.warn);
                 }
                 if let Some(hang) = live.hang {
-                    say(format!(" · ▲ {}", look::hang_says(hang)), t.warn);
+                    say(format!(" · ▲ {}", hang.says()), t.warn);
                 }
             }
         }
@@ -151,8 +152,8 @@ fn facts(d: &JobDetail, p: &Page<'_>, out: &mut Vec<DocLine>) {
             facts.push(("in all", format!("{}, {}", text::count(all), text::money(money))));
         }
     }
-    if let Some(id) = spec.project_id {
-        facts.push(("project", id.to_string()));
+    if spec.project_id.is_some() {
+        facts.push(("project", look::project(p.projects, spec.project_id)));
     }
     if !spec.skills.is_empty() {
         facts.push(("skills", spec.skills.join(", ")));
@@ -204,18 +205,19 @@ pub fn columns(facts: &[(&str, String)], p: &Page<'_>, out: &mut Vec<DocLine>) {
     }
 }
 
+/// What others wrote, harmless and with local times.
+fn shown(source: &str, p: &Page<'_>) -> String {
+    text::local_times(&text::clean_line(source), p.now, p.utc_offset).into_owned()
+}
+
 fn why(v: &Verdict, p: &Page<'_>, out: &mut Vec<DocLine>) {
     let t = p.theme;
     let (mark, style) = if v.open { ("✓", t.ok) } else { ("✗", t.fail) };
     let says = if v.open { t.dim } else { t.text };
-    let line = Line::from(vec![
-        Span::styled(format!("{mark} {:<11}", v.gate.as_str()), style),
-        Span::styled(text::clean_line(&v.says).into_owned(), says),
-    ]);
+    let line = Line::from(vec![Span::styled(format!("{mark} {:<11}", v.gate.as_str()), style), Span::styled(shown(&v.says, p), says)]);
     out.extend(text::wrap(line, p.width, 13).into_iter().map(DocLine::of));
     if !v.unblock.is_empty() {
-        let line =
-            Line::from(vec![Span::styled("             → ", t.accent), Span::styled(text::clean_line(&v.unblock).into_owned(), t.accent)]);
+        let line = Line::from(vec![Span::styled("             → ", t.accent), Span::styled(shown(&v.unblock, p), t.accent)]);
         out.extend(text::wrap(line, p.width, 15).into_iter().map(DocLine::of));
     }
 }
@@ -274,7 +276,7 @@ pub fn attempt(a: &Attempt, p: &Page<'_>, out: &mut Vec<DocLine>) {
     }
     out.push(DocLine { line: Line::from(spans), jump });
     if let Some(message) = a.message.as_deref().filter(|m| !m.is_empty()) {
-        let line = Line::styled(format!("   {}", text::clean_line(message)), t.dim);
+        let line = Line::styled(format!("   {}", shown(message, p)), t.dim);
         out.extend(text::wrap(line, p.width, 3).into_iter().map(|line| DocLine { line, jump }));
     }
 }

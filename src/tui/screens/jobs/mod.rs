@@ -1,22 +1,27 @@
 //! The list of jobs: pages from the database, live rows from the snapshot, one filter over both.
 
 mod fuzzy;
+mod stretch;
+mod terms;
+#[cfg(test)]
+pub mod tests;
 mod view;
 
+pub use terms::NAMES;
 pub use view::{AROUND, draw, draw_row};
 
-use crate::domain::{JobId, JobState};
+use crate::domain::{JobId, JobPlace, JobState};
 use crate::tui::keymap::Action;
 use crate::tui::widgets::Cursor;
-use crate::wire::{JobFilter, JobRow, Page, Query, Snapshot, StateCounts};
+use crate::wire::{JobFilter, JobPage, JobRow, JobsFrom, Query, Snapshot, StateCounts};
 use std::collections::{BTreeMap, BTreeSet};
+use stretch::Stretch;
+use terms::Terms;
 
 /// Rows that are fetched at once, at least.
 const PAGE: usize = 200;
-/// Rows that are fetched at once on the way to the very end.
-const BIG_PAGE: usize = 5_000;
-/// Rows that stay in memory when the operator leaves the list.
-const KEEP: usize = 500;
+/// Rows around the reader that stay known; beyond them the list is forgotten and fetched again.
+const KEEP: usize = 1_000;
 
 /// The tabs over the list: a name and the states that it shows.
 pub const TABS: [(&str, &[JobState]); 7] = [
@@ -34,12 +39,12 @@ pub const TABS: [(&str, &[JobState]); 7] = [
 pub struct Jobs {
     pub tab: usize,
     pub filter: String,
+    terms: Terms,
     /// Every row that is known, at its newest.
     pool: BTreeMap<JobId, JobRow>,
-    /// The rows of the database for this tab and filter, newest first, without a gap.
-    ids: Vec<JobId>,
-    /// There are older ones.
-    pub more: bool,
+    stretch: Stretch,
+    /// Jobs above the stretch, as far as that can be told without counting them.
+    pub offset: usize,
     /// A first page has come.
     pub loaded: bool,
     pub counts: StateCounts,
@@ -48,7 +53,8 @@ pub struct Jobs {
     pub marks: BTreeSet<JobId>,
     /// Something changed in the database that the pages do not show yet.
     stale: bool,
-    to_end: bool,
+    /// Where the operator wants to be, if that has still to be fetched: `Top` or `End`.
+    bound_for: Option<JobsFrom>,
     /// The operator chose a row.
     moved: bool,
     live: BTreeSet<JobId>,
@@ -58,12 +64,16 @@ pub struct Jobs {
 impl Jobs {
     /// The question's filter for this tab and text.
     fn query_filter(&self) -> JobFilter {
-        JobFilter { states: TABS[self.tab].1.to_vec(), text: self.filter.clone(), ..JobFilter::default() }
+        self.terms.filter(TABS[self.tab].1)
     }
 
     /// A row at its newest.
     pub fn row(&self, id: JobId) -> Option<&JobRow> {
         self.pool.get(&id)
+    }
+
+    fn place(&self, index: usize) -> Option<JobPlace> {
+        Some(self.row(*self.rows.get(index)?)?.place())
     }
 
     /// Takes the live rows of a snapshot.
@@ -85,8 +95,6 @@ impl Jobs {
                 row.started_at = Some(a.started_at);
                 row.tokens = a.tokens;
                 row.cost_usd = a.cost_usd;
-            } else {
-                self.stale = true;
             }
         }
         let newest = snapshot.log.iter().map(|l| l.id).max().unwrap_or(0);
@@ -107,55 +115,89 @@ impl Jobs {
             row.attempts = job.attempts;
             row.outcome = job.outcome;
             row.note = job.note.clone();
+            row.started_at = job.started_at;
+            row.queued_at = job.queued_at;
             row.finished_at = job.finished_at;
         }
     }
 
     /// Brings rows and place up to date.
     pub fn sync(&mut self, height: usize) {
-        let states = TABS[self.tab].1;
-        let fits = |row: &JobRow| states.is_empty() || states.contains(&row.state);
-        let mut rows: Vec<JobId> = if states.is_empty() {
-            self.ids.clone()
+        let tab = TABS[self.tab].1;
+        let shown = |row: &&JobRow| self.terms.fit(row, tab) && self.stretch.covers(row.place());
+        let mut rows: Vec<(JobPlace, JobId)> =
+            self.stretch.listed.iter().filter_map(|id| self.pool.get(id)).filter(shown).map(|r| (r.place(), r.id)).collect();
+        if self.terms.words.is_empty() {
+            rows.extend(self.live.iter().filter_map(|id| self.pool.get(id)).filter(shown).map(|r| (r.place(), r.id)));
         } else {
-            self.ids.iter().copied().filter(|id| self.pool.get(id).is_some_and(fits)).collect()
-        };
-        let newest = self.ids.first().copied();
-        let floor = if self.more { self.ids.last().copied() } else { None };
-        let fresh = self.live.iter().copied().filter(|id| newest.is_none_or(|n| *id > n));
-        if self.filter.is_empty() {
-            rows.extend(fresh.filter(|id| self.pool.get(id).is_some_and(fits)));
-        } else {
-            rows.extend(fuzzy::find(&self.filter, self.pool.values().filter(|r| fits(r) && floor.is_none_or(|f| r.id >= f))));
+            let found = fuzzy::find(&self.terms.words, self.pool.values().filter(shown));
+            rows.extend(found.into_iter().filter_map(|id| Some((self.pool.get(&id)?.place(), id))));
         }
-        rows.sort_unstable_by(|a, b| b.cmp(a));
+        rows.sort_unstable();
         rows.dedup();
-        self.rows = rows;
-        // whoever looks at the newest sees new ones come
-        let newest_shown = self.cursor.top == 0;
+        self.rows = rows.into_iter().map(|(_, id)| id).collect();
+        // whoever looks at the top and has chosen nothing sees new ones come; a chosen row is followed
+        let at_top = self.cursor.top == 0 && self.stretch.from.is_none();
         self.cursor.sync(&self.rows, height);
-        if newest_shown {
+        if at_top && self.cursor.index < height {
             self.cursor.show_top();
+        } else if at_top && !self.moved {
+            self.cursor.go(0, &self.rows);
         }
+        self.forget_far();
         self.marks.retain(|id| self.pool.contains_key(id));
     }
 
-    /// What to ask for: the first page, what changed in sight, or the next page.
-    pub fn wants(&self) -> Option<Query> {
-        let limit = PAGE.max(self.cursor.height * 2);
-        let ask = |before, limit| Some(Query::Jobs { filter: self.query_filter(), page: Page { before, limit } });
-        if !self.loaded {
-            return ask(None, limit);
+    /// Forgets what is far from the reader, so that a list of any length costs the same.
+    fn forget_far(&mut self) {
+        if self.rows.len() > KEEP * 3 {
+            let (first, last) = (self.cursor.top.saturating_sub(KEEP), (self.cursor.top + KEEP).min(self.rows.len() - 1));
+            if first > 0 {
+                self.stretch.from = self.place(first);
+            }
+            if last + 1 < self.rows.len() {
+                self.stretch.to = self.place(last);
+            }
+            self.offset += first;
+            self.rows = self.rows[first..=last].to_vec();
+            self.stretch.listed = self.rows.iter().copied().collect();
+            self.cursor.shift(first, &self.rows);
         }
-        if self.more && (self.to_end || self.cursor.top + self.cursor.height * 2 > self.ids.len()) {
-            let limit = if self.to_end { BIG_PAGE } else { limit };
-            return ask(self.ids.last().map(|id| id.0), limit);
+        if self.pool.len() > KEEP * 6 {
+            let (stretch, live, marks) = (&self.stretch.listed, &self.live, &self.marks);
+            self.pool.retain(|id, _| stretch.contains(id) || live.contains(id) || marks.contains(id));
+        }
+    }
+
+    /// What to ask for: where the reader is bound for, what changed in sight, or the next page in either direction.
+    pub fn wants(&self) -> Option<Query> {
+        let height = self.cursor.height;
+        let limit = PAGE.max(height * 8);
+        let ask = |from| Some(Query::Jobs { filter: self.query_filter(), page: JobPage { from, limit } });
+        if !self.loaded {
+            return ask(self.bound_for.unwrap_or(JobsFrom::Top));
+        }
+        if let Some(bound_for) = self.bound_for {
+            return ask(bound_for);
         }
         if self.stale {
-            let before = if self.cursor.top == 0 { None } else { self.rows.get(self.cursor.top).map(|id| id.0 + 1) };
-            return ask(before, limit);
+            return ask(self.refresh_from());
         }
-        None
+        match (self.stretch.from, self.stretch.to) {
+            (_, Some(to)) if self.cursor.top + height * 4 > self.rows.len() => ask(JobsFrom::After(to)),
+            (Some(from), _) if self.cursor.top < height * 3 => ask(JobsFrom::Before(from)),
+            _ => None,
+        }
+    }
+
+    /// Where a page begins that shows what is in sight, with some rows above so that nothing is fetched twice.
+    fn refresh_from(&self) -> JobsFrom {
+        let first = self.cursor.top.saturating_sub(self.cursor.height * 4);
+        match (first, self.stretch.from) {
+            (0, None) => JobsFrom::Top,
+            (0, Some(from)) => JobsFrom::After(from),
+            (n, _) => self.place(n - 1).map_or(JobsFrom::Top, JobsFrom::After),
+        }
     }
 
     /// A question has gone out: what it asks for is no longer stale.
@@ -163,49 +205,52 @@ impl Jobs {
         self.stale = false;
     }
 
-    /// Takes a page. It replaces what was known of its range.
-    pub fn take(&mut self, filter: &JobFilter, page: &Page, rows: Vec<JobRow>, counts: StateCounts, more: bool) {
+    /// Takes a page.
+    pub fn take(&mut self, filter: &JobFilter, page: &JobPage, rows: Vec<JobRow>, counts: StateCounts, more: bool) {
         if *filter != self.query_filter() {
             return;
         }
-        let more = more && !rows.is_empty();
-        let was_loaded = std::mem::replace(&mut self.loaded, true);
-        if !was_loaded && !self.moved {
+        if !std::mem::replace(&mut self.loaded, true) && !self.moved {
             self.cursor = Cursor::default();
         }
         self.counts = counts;
-        let lo = if more { rows.last().map(|r| r.id) } else { None };
-        let hi = page.before.map(JobId);
-        let gap = page.before.is_none() && lo.is_some_and(|lo| self.ids.first().is_some_and(|first| lo > *first));
-        let covers_end = !was_loaded || gap || lo.is_none_or(|lo| self.ids.last().is_none_or(|last| lo <= *last));
-        if gap {
-            self.ids.clear();
-        }
-        self.ids.retain(|id| hi.is_some_and(|hi| *id >= hi) || lo.is_some_and(|lo| *id < lo));
+        let began = match page.from {
+            JobsFrom::After(place) => self.rows.iter().filter(|id| self.row(**id).is_some_and(|r| r.place() <= place)).count(),
+            _ => 0,
+        };
+        let joined = self.stretch.take(page.from, &rows, more && !rows.is_empty());
+        self.offset = match page.from {
+            JobsFrom::Before(_) => self.offset.saturating_sub(rows.len()),
+            _ if joined => self.offset,
+            _ => self.offset + began,
+        };
         for row in rows {
-            self.ids.push(row.id);
             // what runs is newer in the snapshot
             if !(row.state == JobState::Running && self.live.contains(&row.id) && self.pool.contains_key(&row.id)) {
                 self.pool.insert(row.id, row);
             }
         }
-        self.ids.sort_unstable_by(|a, b| b.cmp(a));
-        self.ids.dedup();
-        if covers_end {
-            self.more = more;
+        match (self.stretch.from, self.stretch.to, self.total()) {
+            (None, ..) => self.offset = 0,
+            (_, None, Some(total)) => self.offset = (total as usize).saturating_sub(self.stretch.listed.len()),
+            _ => {}
         }
-        if self.to_end {
-            self.to_end = self.more;
-            let ids = self.ids.clone();
-            self.cursor.end(&ids);
+        if self.bound_for == Some(page.from) {
+            self.bound_for = None;
+            // the rows of the next sync: from the first, or to the last
+            self.cursor = Cursor::default();
+            if page.from == JobsFrom::End {
+                self.cursor.select_end(self.stretch.listed.len());
+            }
         }
     }
 
     /// The page could not be had: what is there stays, nothing more is asked until something changes.
     pub fn give_up(&mut self) {
         self.loaded = true;
-        self.more = false;
-        self.to_end = false;
+        self.stretch.from = None;
+        self.stretch.to = None;
+        self.bound_for = None;
     }
 
     /// Shows another tab or filter.
@@ -213,11 +258,16 @@ impl Jobs {
         if (tab, filter) != (self.tab, self.filter.as_str()) {
             self.tab = tab.min(TABS.len() - 1);
             self.filter = filter.to_owned();
-            self.ids.clear();
-            self.more = false;
-            self.loaded = false;
-            self.to_end = false;
+            self.terms = Terms::parse(filter);
+            self.start_over();
         }
+    }
+
+    fn start_over(&mut self) {
+        self.stretch = Stretch::default();
+        self.offset = 0;
+        self.loaded = false;
+        self.bound_for = None;
     }
 
     /// Asks for everything anew (after a reconnection).
@@ -227,17 +277,13 @@ impl Jobs {
 
     /// The operator went elsewhere: give memory back.
     pub fn left(&mut self) {
-        self.to_end = false;
-        if self.ids.len() > KEEP {
-            self.ids.truncate(KEEP);
-            self.more = true;
+        if self.stretch.listed.len() > PAGE * 2 || self.stretch.from.is_some() {
+            self.start_over();
             self.cursor = Cursor::default();
             self.moved = false;
         }
-        if self.pool.len() > KEEP * 2 {
-            let keep: BTreeSet<JobId> = self.ids.iter().chain(&self.live).copied().collect();
-            self.pool.retain(|id, _| keep.contains(id));
-        }
+        let (listed, live, marks) = (&self.stretch.listed, &self.live, &self.marks);
+        self.pool.retain(|id, _| listed.contains(id) || live.contains(id) || marks.contains(id));
     }
 
     /// Moves, if the action is a movement.
@@ -250,12 +296,13 @@ impl Jobs {
             Action::PageDown => page,
             Action::Top => {
                 self.moved = false;
+                self.bound_for = self.stretch.from.map(|_| JobsFrom::Top);
                 self.cursor.go(0, &self.rows);
-                self.to_end = false;
                 return true;
             }
             Action::Bottom => {
-                self.to_end = self.more;
+                self.moved = true;
+                self.bound_for = self.stretch.to.map(|_| JobsFrom::End);
                 self.cursor.end(&self.rows);
                 return true;
             }
@@ -267,7 +314,7 @@ impl Jobs {
             }
             _ => return false,
         };
-        self.to_end = false;
+        self.bound_for = None;
         self.moved = true;
         self.cursor.step(by, &self.rows);
         true
@@ -279,131 +326,22 @@ impl Jobs {
         if !self.marks.remove(&id) {
             self.marks.insert(id);
         }
+        self.moved = true;
         self.cursor.step(1, &self.rows);
     }
 
     /// How many jobs a tab has, once it is known.
     pub fn count(&self, tab: usize) -> Option<u64> {
-        if self.counts.is_empty() {
-            return None;
-        }
-        let states = TABS[tab].1;
-        Some(
-            self.counts
-                .iter()
-                .filter(|(word, _)| states.is_empty() || states.iter().any(|s| s.as_str() == word.as_str()))
-                .map(|(_, n)| n)
-                .sum(),
-        )
-    }
-}
-
-#[cfg(test)]
-pub mod tests {
-    use super::*;
-    use crate::domain::{Kind, Lane, Priority, Timestamp};
-
-    pub fn row(id: i64, title: &str) -> JobRow {
-        JobRow {
-            id: JobId(id),
-            title: title.to_owned(),
-            state: JobState::Queued,
-            wait_reason: None,
-            priority: Priority::P2,
-            lane: Lane::Normal,
-            backend: "claude".to_owned(),
-            kind: Kind::Other,
-            model: None,
-            worker: None,
-            project_id: None,
-            attempts: 0,
-            max_attempts: 3,
-            attempt: None,
-            outcome: None,
-            note: None,
-            open_dependencies: 0,
-            created_at: Timestamp(0),
-            queued_at: None,
-            ready_at: None,
-            started_at: None,
-            finished_at: None,
-            tokens: 0,
-            cost_usd: 0.0,
-        }
+        self.sum(TABS[tab].1)
     }
 
-    /// Answers the list's question from ids `1..=newest`.
-    fn serve(jobs: &mut Jobs, newest: i64) -> bool {
-        let Some(Query::Jobs { filter, page }) = jobs.wants() else { return false };
-        jobs.asked();
-        let top = page.before.map_or(newest, |b| (b - 1).min(newest));
-        let rows: Vec<JobRow> = (1..=top).rev().take(page.limit).map(|id| row(id, "work")).collect();
-        let more = rows.last().is_some_and(|r| r.id.0 > 1);
-        jobs.take(&filter, &page, rows, StateCounts::new(), more);
-        jobs.sync(20);
-        true
+    /// How many jobs the list has, once it is known.
+    pub fn total(&self) -> Option<u64> {
+        self.sum(&self.query_filter().states)
     }
 
-    #[test]
-    fn pages_come_on_demand_and_the_end_is_reached() {
-        let mut jobs = Jobs::default();
-        jobs.sync(20);
-        assert!(serve(&mut jobs, 100_000));
-        assert_eq!(jobs.rows.len(), PAGE);
-        assert!(!serve(&mut jobs, 100_000), "nothing more is asked for until the reader gets near");
-        jobs.moved(Action::Bottom);
-        jobs.sync(20);
-        let mut pages = 0;
-        while serve(&mut jobs, 100_000) {
-            pages += 1;
-        }
-        assert_eq!((jobs.rows.len(), jobs.cursor.key()), (100_000, Some(&JobId(1))));
-        assert!(pages <= 100_000 / BIG_PAGE + 1);
-        jobs.left();
-        assert!(jobs.ids.len() <= KEEP && jobs.pool.len() <= KEEP * 2, "memory comes back");
-    }
-
-    #[test]
-    fn new_jobs_appear_at_the_top_and_the_selection_stays_with_its_job() {
-        let mut jobs = Jobs::default();
-        jobs.sync(20);
-        serve(&mut jobs, 500);
-        assert_eq!(jobs.cursor.key(), Some(&JobId(500)));
-        jobs.moved(Action::Down);
-        jobs.touch();
-        serve(&mut jobs, 503);
-        assert_eq!((jobs.rows[0], jobs.cursor.key(), jobs.cursor.top), (JobId(503), Some(&JobId(499)), 0));
-        for _ in 0..3 {
-            jobs.moved(Action::PageDown);
-            jobs.sync(20);
-        }
-        let line = jobs.cursor.index - jobs.cursor.top;
-        let key = jobs.cursor.key().copied();
-        jobs.touch();
-        serve(&mut jobs, 600);
-        assert_eq!((jobs.cursor.key().copied(), jobs.cursor.index - jobs.cursor.top), (key, line));
-    }
-
-    #[test]
-    fn a_row_that_left_the_page_leaves_the_list() {
-        let mut jobs = Jobs::default();
-        jobs.sync(20);
-        serve(&mut jobs, 50);
-        jobs.touch();
-        let Some(Query::Jobs { filter, page }) = jobs.wants() else { panic!() };
-        jobs.take(&filter, &page, (1..=50).rev().filter(|id| id % 2 == 0).map(|id| row(id, "work")).collect(), StateCounts::new(), false);
-        jobs.sync(20);
-        assert_eq!(jobs.rows.len(), 25);
-    }
-
-    #[test]
-    fn an_answer_to_an_old_filter_is_ignored() {
-        let mut jobs = Jobs::default();
-        jobs.sync(20);
-        let Some(Query::Jobs { filter, page }) = jobs.wants() else { panic!() };
-        jobs.narrow(0, "billing");
-        jobs.take(&filter, &page, vec![row(1, "other")], StateCounts::new(), false);
-        jobs.sync(20);
-        assert!(jobs.rows.is_empty() && !jobs.loaded);
+    fn sum(&self, states: &[JobState]) -> Option<u64> {
+        let counted = |word: &str| states.is_empty() || states.iter().any(|s| s.as_str() == word);
+        (self.loaded && !self.counts.is_empty()).then(|| self.counts.iter().filter(|(word, _)| counted(word)).map(|(_, n)| n).sum())
     }
 }

@@ -1,6 +1,8 @@
 //! The real CLIs, called as the backends' descriptions say, against a model server on loopback. They are installed by `.ci/agents`;
 //! where one is missing its test says so and passes. Nothing leaves this machine: every address is 127.0.0.1, every HOME new.
 
+mod product;
+
 use crate::dialects::spec;
 use orc::config::{Backend, RenderInput, built_in, version_on_disk};
 use orc::domain::{AgentEvent, LimitKind, Outcome, Usage};
@@ -86,6 +88,53 @@ impl Drop for Mock {
     }
 }
 
+/// The model, as this CLI spells it.
+fn model(name: &str) -> &'static str {
+    if name == "opencode" { "mock/mock-model" } else { "mock-model" }
+}
+
+/// What makes a CLI talk to the model server: files in its HOME, and its variables.
+fn signed_in(name: &str, port: u16, home: &Path) -> BTreeMap<&'static str, String> {
+    let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
+    let (file, text, env) = match name {
+        "claude" => return BTreeMap::from([("ANTHROPIC_BASE_URL", url("")), ("ANTHROPIC_API_KEY", "test-key".to_owned())]),
+        "codex" => {
+            let provider = format!(
+                "model_provider = \"mock\"\n[model_providers.mock]\nname = \"mock\"\nbase_url = \"{}\"\nenv_key = \"MOCK_KEY\"\n\
+                 wire_api = \"responses\"\nrequest_max_retries = 1\nstream_max_retries = 1\nstream_idle_timeout_ms = 60000\n",
+                url("/v1")
+            );
+            (".codex/config.toml", provider, BTreeMap::from([("MOCK_KEY", "test-key".to_owned())]))
+        }
+        "gemini" => {
+            let settings = json!({
+                "security": {"auth": {"selectedType": "gemini-api-key"}},
+                "privacy": {"usageStatisticsEnabled": false},
+                "telemetry": {"enabled": false},
+                "general": {"enableAutoUpdate": false, "enableAutoUpdateNotification": false, "maxAttempts": 2},
+            });
+            let env = BTreeMap::from([("GOOGLE_GEMINI_BASE_URL", url("")), ("GEMINI_API_KEY", "test-key".to_owned())]);
+            (".gemini/settings.json", settings.to_string(), env)
+        }
+        "opencode" => {
+            let config = json!({
+                "autoupdate": false, "share": "disabled",
+                "provider": {"mock": {
+                    "npm": "@ai-sdk/openai-compatible",
+                    "options": {"baseURL": url("/v1"), "apiKey": "{env:MOCK_KEY}"},
+                    "models": {"mock-model": {"limit": {"context": 128_000, "output": 8000}, "cost": {"input": 3, "output": 15}}},
+                }},
+            });
+            (".config/opencode/opencode.json", config.to_string(), BTreeMap::from([("MOCK_KEY", "test-key".to_owned())]))
+        }
+        other => panic!("{other} is no CLI of these tests"),
+    };
+    let file = home.join(file);
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(file, text).unwrap();
+    env
+}
+
 /// One CLI with a HOME, a workspace and a model server of its own.
 struct Bench {
     backend: Backend,
@@ -122,15 +171,16 @@ impl Bench {
     fn new(name: &str, program: &str) -> Option<Bench> {
         let program = installed(program)?;
         let backend = built_in().remove(name).unwrap();
-        let bench = Bench {
+        let mut bench = Bench {
             backend,
             program,
             mock: Mock::start(),
             dir: tempfile::tempdir().unwrap(),
             env: BTreeMap::new(),
-            model: if name == "opencode" { "mock/mock-model" } else { "mock-model" },
+            model: model(name),
             attempt: 0,
         };
+        bench.env = signed_in(name, bench.mock.port, &bench.dir.path().join("home"));
         for place in ["ws/drafts", "ws/repo/.git/objects", "ws/repo/.git/refs/heads", "home"] {
             std::fs::create_dir_all(bench.dir.path().join(place)).unwrap();
         }
@@ -146,10 +196,6 @@ impl Bench {
         let path = self.dir.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.mock.port)
     }
 
     fn say(&mut self, prompt: &str) -> Run {
@@ -319,8 +365,6 @@ fn keeps_the_repository_s_own(bench: &mut Bench) {
 
 fn claude_at(program: &str) {
     let Some(mut bench) = Bench::new("claude", program) else { return };
-    bench.env.insert("ANTHROPIC_BASE_URL", bench.url(""));
-    bench.env.insert("ANTHROPIC_API_KEY", "test-key".to_owned());
     works(&mut bench);
     keeps_the_repository_s_own(&mut bench);
     bench.say("MOCK:rate_limit=1").refused(LimitKind::Throttle);
@@ -352,15 +396,6 @@ fn an_older_claude() {
 #[test]
 fn codex() {
     let Some(mut bench) = Bench::new("codex", "codex") else { return };
-    let url = bench.url("/v1");
-    bench.write(
-        "home/.codex/config.toml",
-        &format!(
-            "model_provider = \"mock\"\n[model_providers.mock]\nname = \"mock\"\nbase_url = \"{url}\"\nenv_key = \"MOCK_KEY\"\n\
-             wire_api = \"responses\"\nrequest_max_retries = 1\nstream_max_retries = 1\nstream_idle_timeout_ms = 60000\n"
-        ),
-    );
-    bench.env.insert("MOCK_KEY", "test-key".to_owned());
     works(&mut bench);
     keeps_the_repository_s_own(&mut bench);
     bench.say("MOCK:rate_limit=1").refused(LimitKind::Throttle);
@@ -379,15 +414,6 @@ fn codex() {
 #[test]
 fn gemini() {
     let Some(mut bench) = Bench::new("gemini", "gemini") else { return };
-    let settings = json!({
-        "security": {"auth": {"selectedType": "gemini-api-key"}},
-        "privacy": {"usageStatisticsEnabled": false},
-        "telemetry": {"enabled": false},
-        "general": {"enableAutoUpdate": false, "enableAutoUpdateNotification": false, "maxAttempts": 2},
-    });
-    bench.write("home/.gemini/settings.json", &settings.to_string());
-    bench.env.insert("GOOGLE_GEMINI_BASE_URL", bench.url(""));
-    bench.env.insert("GEMINI_API_KEY", "test-key".to_owned());
     works(&mut bench);
     keeps_the_repository_s_own(&mut bench);
     let run = bench.say("MOCK:rate_limit=1");
@@ -408,16 +434,6 @@ fn gemini() {
 #[test]
 fn opencode() {
     let Some(mut bench) = Bench::new("opencode", "opencode") else { return };
-    let config = json!({
-        "autoupdate": false, "share": "disabled",
-        "provider": {"mock": {
-            "npm": "@ai-sdk/openai-compatible",
-            "options": {"baseURL": bench.url("/v1"), "apiKey": "{env:MOCK_KEY}"},
-            "models": {"mock-model": {"limit": {"context": 128_000, "output": 8000}, "cost": {"input": 3, "output": 15}}},
-        }},
-    });
-    bench.write("home/.config/opencode/opencode.json", &config.to_string());
-    bench.env.insert("MOCK_KEY", "test-key".to_owned());
     works(&mut bench);
     keeps_the_repository_s_own(&mut bench);
     let run = bench.say("MOCK:auth");

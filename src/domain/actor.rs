@@ -1,0 +1,191 @@
+//! Who acts, and what a process inside a job may do. A guard rail against agents that go astray, no wall: they run under the
+//! operator's own user id.
+
+use super::words::words;
+use super::{AttemptId, Command, JobId, JobSpec, Priority, ProjectId, TaskId};
+use std::fmt;
+
+/// Who acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A person at a terminal, or their scripts.
+    Operator,
+    /// The engine itself.
+    Engine,
+    /// A process of a job.
+    Worker(Inside),
+}
+
+/// The job that a process belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inside {
+    pub worker: String,
+    pub job: JobId,
+    pub attempt: AttemptId,
+    pub project: Option<ProjectId>,
+    pub priority: Priority,
+}
+
+impl fmt::Display for Actor {
+    /// As in the audit log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Actor::Operator => f.write_str("operator"),
+            Actor::Engine => f.write_str("engine"),
+            Actor::Worker(inside) => write!(f, "worker:{}", inside.worker),
+        }
+    }
+}
+
+words!(
+    /// The rules that a refusal names.
+    Rule {
+        /// Jobs and tasks are made and changed in the own project only.
+        OwnProject = "own-project",
+        /// Nothing becomes more urgent than the job that asks for it.
+        OwnPriority = "own-priority",
+        /// A job does not end, restart or reprioritise itself.
+        NotItself = "not-itself",
+        /// Approving, answering, finishing and steering are the operator's.
+        OperatorOnly = "operator-only",
+    }
+);
+
+/// A refusal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("refused by the rule {rule}: {says}")]
+pub struct Refusal {
+    pub rule: Rule,
+    pub says: String,
+}
+
+/// What somebody wants to do, as the rules see it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act<'a> {
+    AddJob(&'a JobSpec),
+    /// In this project.
+    AddTask(ProjectId),
+    /// A card for a task of this project, if for one.
+    Ask(Option<(TaskId, ProjectId)>),
+    /// A change of a job that belongs to this project, to this priority if that is what changes.
+    ChangeJob {
+        job: JobId,
+        project: Option<ProjectId>,
+        priority: Option<Priority>,
+    },
+    /// Anything else, in words.
+    Steer(&'a str),
+}
+
+impl Actor {
+    /// Whether they may.
+    ///
+    /// # Errors
+    /// The rule that forbids it.
+    pub fn may(&self, act: &Act<'_>) -> Result<(), Refusal> {
+        let Actor::Worker(me) = self else { return Ok(()) };
+        let refuse = |rule, says: String| Err(Refusal { rule, says });
+        let own = |project: Option<ProjectId>| match (project, me.project) {
+            (theirs, mine) if theirs == mine => Ok(()),
+            (_, Some(mine)) => refuse(Rule::OwnProject, format!("a process of job {} works in project {mine} only", me.job)),
+            (Some(_), None) => refuse(Rule::OwnProject, format!("job {} belongs to no project, so it changes none", me.job)),
+            (None, None) => Ok(()),
+        };
+        let no_more_urgent = |priority: Priority| {
+            if priority < me.priority {
+                refuse(Rule::OwnPriority, format!("{priority} is more urgent than job {} itself ({})", me.job, me.priority))
+            } else {
+                Ok(())
+            }
+        };
+        match act {
+            Act::AddJob(spec) => own(spec.project_id).and_then(|()| no_more_urgent(spec.priority)),
+            Act::AddTask(project) => own(Some(*project)),
+            Act::Ask(task) => task.map_or(Ok(()), |(_, project)| own(Some(project))),
+            Act::ChangeJob { job, .. } if *job == me.job => {
+                refuse(Rule::NotItself, format!("job {job} cannot end, restart or reprioritise itself"))
+            }
+            Act::ChangeJob { project, priority, .. } => own(*project).and_then(|()| priority.map_or(Ok(()), no_more_urgent)),
+            Act::Steer(what) => refuse(Rule::OperatorOnly, format!("{what} is for the operator, not for a process of job {}", me.job)),
+        }
+    }
+}
+
+/// A command as the rules see it; `project` looks up the project of a job.
+pub fn act_of<'a>(command: &'a Command, project: impl Fn(JobId) -> Option<ProjectId>) -> Act<'a> {
+    let change = |job: &JobId, priority| Act::ChangeJob { job: *job, project: project(*job), priority };
+    match command {
+        Command::AddJob { spec } => Act::AddJob(spec),
+        Command::Kill { job, .. } | Command::Retry { job, .. } => change(job, None),
+        Command::SetPriority { job, priority, .. } => change(job, Some(*priority)),
+        // A finished job reports its project as ready; whether it is, only the operator says.
+        Command::SubmitProject { project } => Act::AddTask(*project),
+        Command::ApproveProject { .. } | Command::RejectProject { .. } | Command::ReopenProject { .. } => Act::Steer("closing a project"),
+        Command::Answer { .. } | Command::CancelDecision { .. } => Act::Steer("a decision"),
+        Command::PauseLane { .. } | Command::PauseEngine { .. } | Command::Drain { .. } => Act::Steer("steering the engine"),
+        Command::PauseWorker { .. } | Command::RetireWorker { .. } => Act::Steer("steering workers"),
+        Command::PauseBackend { .. } => Act::Steer("steering backends"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: ProjectId = ProjectId(3);
+    const OTHER: ProjectId = ProjectId(4);
+
+    fn inside(project: Option<ProjectId>) -> Actor {
+        let priority = Priority::P2;
+        Actor::Worker(Inside { worker: "web".into(), job: JobId(7), attempt: AttemptId(9), project, priority })
+    }
+
+    fn spec(project: Option<ProjectId>, level: u8) -> JobSpec {
+        JobSpec { project_id: project, priority: Priority::new(level).unwrap(), ..JobSpec::new("t", "shell", "true") }
+    }
+
+    #[test]
+    fn what_a_process_inside_a_job_may_and_may_not() {
+        let me = inside(Some(OWN));
+        let rule = |act: Act<'_>| me.may(&act).map_err(|r| r.rule);
+        assert_eq!(rule(Act::AddJob(&spec(Some(OWN), 2))), Ok(()));
+        assert_eq!(rule(Act::AddJob(&spec(Some(OWN), 1))), Err(Rule::OwnPriority));
+        assert_eq!(rule(Act::AddJob(&spec(Some(OTHER), 2))), Err(Rule::OwnProject));
+        assert_eq!(rule(Act::AddJob(&spec(None, 2))), Err(Rule::OwnProject));
+        assert_eq!(rule(Act::AddTask(OWN)), Ok(()));
+        assert_eq!(rule(Act::AddTask(OTHER)), Err(Rule::OwnProject));
+        assert_eq!(rule(Act::Ask(None)), Ok(()));
+        assert_eq!(rule(Act::Ask(Some((TaskId(1), OTHER)))), Err(Rule::OwnProject));
+        let change = |job, project, level: Option<u8>| Act::ChangeJob { job: JobId(job), project, priority: level.and_then(Priority::new) };
+        assert_eq!(rule(change(8, Some(OWN), None)), Ok(()));
+        assert_eq!(rule(change(8, Some(OWN), Some(3))), Ok(()));
+        assert_eq!(rule(change(8, Some(OWN), Some(0))), Err(Rule::OwnPriority));
+        assert_eq!(rule(change(8, Some(OTHER), None)), Err(Rule::OwnProject));
+        assert_eq!(rule(change(7, Some(OWN), Some(0))), Err(Rule::NotItself));
+        assert_eq!(rule(Act::Steer("x")), Err(Rule::OperatorOnly));
+    }
+
+    #[test]
+    fn a_job_without_a_project_keeps_out_of_every_project_and_the_operator_may_all() {
+        let me = inside(None);
+        assert_eq!(me.may(&Act::AddJob(&spec(None, 5))), Ok(()));
+        assert_eq!(me.may(&Act::AddJob(&spec(Some(OWN), 5))).unwrap_err().rule, Rule::OwnProject);
+        for actor in [Actor::Operator, Actor::Engine] {
+            assert_eq!(actor.may(&Act::Steer("approving")), Ok(()));
+            assert_eq!(actor.may(&Act::AddJob(&spec(Some(OTHER), 0))), Ok(()));
+        }
+    }
+
+    #[test]
+    fn commands_that_are_the_operators_are_seen_as_such() {
+        let project = |job: JobId| (job == JobId(8)).then_some(OWN);
+        let me = inside(Some(OWN));
+        let may = |command: &Command| me.may(&act_of(command, project)).map_err(|r| r.rule);
+        assert_eq!(may(&Command::ApproveProject { project: OWN, remark: None }), Err(Rule::OperatorOnly));
+        assert_eq!(may(&Command::Drain { on: true }), Err(Rule::OperatorOnly));
+        assert_eq!(may(&Command::SubmitProject { project: OWN }), Ok(()));
+        assert_eq!(may(&Command::SubmitProject { project: OTHER }), Err(Rule::OwnProject));
+        assert_eq!(may(&Command::Kill { job: JobId(8), seen: None }), Ok(()));
+        assert_eq!(may(&Command::Kill { job: JobId(11), seen: None }), Err(Rule::OwnProject));
+    }
+}

@@ -1,0 +1,203 @@
+//! The bottom line: the keys that do something on the screen as it is, in words for what they do there.
+
+use super::keymap::Action;
+use super::model::{Model, View};
+use super::overlays::Overlay;
+use super::screens::dashboard::{LaneItem, Pane};
+use super::screens::job::Tab;
+use super::text;
+use super::update::{focused_job, focused_worker};
+use super::widgets::Pen;
+use crate::domain::{JobState, WorkerStatus};
+use crate::wire::EngineMode;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+type Keys = Vec<(Action, &'static str)>;
+
+/// The keys that matter on the screen as it is, most useful first, with words that say what they do here.
+pub(super) fn here(model: &Model) -> Keys {
+    use Action::*;
+    let mut keys = match (model.job(), model.view) {
+        (Some(_), _) => job(model),
+        (None, View::Dashboard) => dashboard(model),
+        (None, View::Jobs) => jobs(model),
+        (None, View::Workers) if model.workers.reading => {
+            vec![(Open, "open job"), (NextPane, "list"), (Pause, hold_worker(model)), (Back, "list")]
+        }
+        (None, View::Workers) => {
+            let mut keys = workers(model, "detail");
+            keys.extend([(NextPane, "detail"), (Filter, "filter"), (Copy, "copy name")]);
+            keys
+        }
+        (None, View::Logs) => log(model, model.logs.follow),
+    };
+    if !model.undo.is_empty() {
+        keys.push((Undo, "undo"));
+    }
+    keys
+}
+
+fn job(model: &Model) -> Keys {
+    use Action::*;
+    let Some(open) = model.job() else { return Vec::new() };
+    let over = open.detail.as_ref().is_some_and(|d| d.job.state.is_final());
+    let mut keys = match open.tab {
+        Tab::Transcript => {
+            vec![(Open, "unfold"), (Follow, if open.transcript.follow { "freeze" } else { "follow" }), (FoldAll, "unfold all")]
+        }
+        Tab::Overview => vec![(Open, "open")],
+        _ => Vec::new(),
+    };
+    keys.push((NextPane, "next part"));
+    if over {
+        keys.extend([(Retry, "retry"), (Step, "step into its session")]);
+    } else {
+        keys.extend([(Kill, "kill"), (Raise, "raise"), (Lower, "lower")]);
+    }
+    keys.extend([(Copy, "copy"), (Back, "back")]);
+    keys
+}
+
+fn dashboard(model: &Model) -> Keys {
+    use Action::*;
+    let s = &model.snapshot;
+    let mut keys = match model.dash.pane {
+        Pane::Lanes => {
+            let on = model.dash.lanes.key();
+            let paused = s.lanes.iter().any(|l| {
+                l.paused && on.is_some_and(|on| *on == LaneItem::Lane(l.lane) || l.next.iter().any(|j| *on == LaneItem::Job(j.id)))
+            });
+            let hold = if paused { "resume lane" } else { "pause lane" };
+            match on {
+                Some(LaneItem::Job(_)) => {
+                    vec![(Open, "open"), (Dispatch, "dispatch"), (Pause, hold), (Kill, "kill"), (Raise, "raise"), (Lower, "lower")]
+                }
+                _ => vec![(Open, "its jobs"), (Dispatch, "dispatch"), (Pause, hold)],
+            }
+        }
+        Pane::Workers => workers(model, "open"),
+        Pane::Budget => {
+            let paused = model.dash.backends.key().is_some_and(|name| s.backends.iter().any(|b| b.name == *name && b.pause.is_some()));
+            vec![(Dispatch, "dispatch"), (Pause, if paused { "resume backend" } else { "pause backend" })]
+        }
+        Pane::Log => {
+            let mut keys = log(model, model.dash.log.follow);
+            keys.push((Dispatch, "dispatch"));
+            keys
+        }
+    };
+    let all = if s.engine.mode == EngineMode::Paused { "resume all" } else { "pause all" };
+    keys.extend([(NextPane, "next pane"), (PauseEngine, all)]);
+    keys
+}
+
+fn jobs(model: &Model) -> Keys {
+    use Action::*;
+    let row = model.jobs.cursor.key().and_then(|id| model.jobs.row(*id));
+    let mut keys = match row.map(|r| r.state) {
+        None => vec![(Dispatch, "dispatch"), (Filter, "filter"), (Right, "next tab")],
+        Some(state) if state.is_final() && model.jobs.marks.is_empty() => {
+            vec![(Open, "open"), (Dispatch, "dispatch"), (Retry, "retry"), (Filter, "filter"), (Mark, "mark"), (Right, "next tab")]
+        }
+        Some(state) => {
+            let mut keys = vec![(Open, "open"), (Dispatch, "dispatch"), (Kill, "kill"), (Filter, "filter"), (Mark, "mark")];
+            keys.push((Right, "next tab"));
+            if state != JobState::Running {
+                keys.extend([(Raise, "raise"), (Lower, "lower")]);
+            }
+            if !model.jobs.marks.is_empty() {
+                keys.push((Retry, "retry"));
+            }
+            keys
+        }
+    };
+    if row.is_some() {
+        keys.push((Copy, "copy id"));
+    }
+    if !model.jobs.filter.is_empty() || !model.jobs.marks.is_empty() {
+        keys.insert(0, (Back, if model.jobs.filter.is_empty() { "clear marks" } else { "clear filter" }));
+    }
+    keys
+}
+
+fn log(model: &Model, follow: bool) -> Keys {
+    use Action::*;
+    let mut keys = Vec::new();
+    if focused_job(model).is_some() {
+        keys.push((Open, "open job"));
+    }
+    keys.extend([(Follow, if follow { "freeze" } else { "follow" }), (Filter, "filter"), (Top, "older"), (Bottom, "newest")]);
+    keys.push((Copy, "copy line"));
+    keys
+}
+
+fn hold_worker(model: &Model) -> &'static str {
+    match focused_worker(model) {
+        Some(w) if w.status == WorkerStatus::Paused => "resume worker",
+        _ => "pause worker",
+    }
+}
+
+/// What can be done with the worker that has the focus.
+fn workers(model: &Model, idle: &'static str) -> Keys {
+    use Action::*;
+    let Some(w) = focused_worker(model) else { return vec![(Dispatch, "dispatch")] };
+    let hold = hold_worker(model);
+    match (&w.live, &w.session) {
+        (Some(_), _) => vec![(Open, "open job"), (Pause, hold), (Kill, "kill job"), (Dispatch, "dispatch")],
+        (None, Some(_)) => vec![(Open, idle), (Step, "step into its session"), (Pause, hold), (Dispatch, "dispatch")],
+        (None, None) => vec![(Open, idle), (Pause, hold), (Dispatch, "dispatch")],
+    }
+}
+
+/// The bottom line: the keys that matter, or the field that is being typed into.
+pub(super) fn key_line(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
+    let t = model.theme();
+    let keys = &model.options.keymap;
+    let mut pen = Pen::new(buf, area, 0);
+    pen.gap(1);
+    let fixed: &[(&str, &str)] = match model.overlays.last() {
+        Some(Overlay::Filter { input, .. }) => {
+            pen.put("/", t.accent);
+            let hint = "enter keeps · esc undoes · ↑↓ move ";
+            let wide = area.width >= 70;
+            let room = pen.left().saturating_sub(if wide { text::width(hint) as u16 + 2 } else { 1 });
+            let x = input.draw(&mut pen, room, t.text);
+            if wide {
+                pen.skip_to_right(text::width(hint) as u16).put(hint, t.dim);
+            }
+            return Some(Position { x, y: area.y });
+        }
+        Some(Overlay::Help(_)) => &[("↑↓", "scroll"), ("esc", "close")],
+        Some(Overlay::Palette(_)) => &[("enter", "run"), ("tab", "complete"), ("↑↓", "choose"), ("esc", "close")],
+        Some(Overlay::Confirm(_)) => &[("enter", "yes"), ("esc", "no")],
+        Some(Overlay::Form(_)) => {
+            &[("ctrl-s", "dispatch"), ("tab", "next field"), ("↑↓", "choose"), ("ctrl-o", "editor"), ("esc", "close, keep the draft")]
+        }
+        Some(Overlay::Leave(_)) => &[("enter", "hand over"), ("e", "end the engine"), ("esc", "stay")],
+        None => &[],
+    };
+    let mut hint = |key: &str, label: &str, reserve: u16| {
+        let width = (text::width(key) + text::width(label)) as u16 + 1;
+        if key.is_empty() || pen.left() < width + reserve {
+            return;
+        }
+        pen.put(key, t.accent).put(" ", t.dim).put(label, t.dim).gap(2);
+    };
+    for (key, label) in fixed {
+        hint(key, label, 0);
+    }
+    if fixed.is_empty() {
+        let last = [(Action::Palette, "commands"), (Action::Help, "help"), (Action::Quit, "leave")];
+        let width = |a: Action, label: &str| (text::width(&keys.key(a)) + text::width(label)) as u16 + 3;
+        let reserve: u16 = last.iter().map(|(a, l)| width(*a, l)).sum();
+        for (action, label) in here(model) {
+            hint(&keys.key(action), label, reserve);
+        }
+        for (action, label) in last {
+            hint(&keys.key(action), label, 0);
+        }
+    }
+    None
+}
