@@ -117,4 +117,17 @@ mod tests {
         assert_eq!(at("Europe/Berlin"), "2026-03-28T23:00:00.000Z");
         assert_eq!(at("Asia/Kolkata"), "2026-03-28T18:30:00.000Z");
     }
+
+    #[test]
+    fn the_day_is_reviewed_at_the_operators_time() {
+        let next = |time: &str, zone: &str, now: &str| {
+            let settings = Settings { timezone: zone.into(), consolidate_at: time.into(), ..Settings::default() };
+            settings.next_review(Timestamp::parse(now).unwrap()).map(Timestamp::rfc3339)
+        };
+        assert_eq!(next("21:30", "UTC", "2026-03-01T12:00:00Z").as_deref(), Some("2026-03-01T21:30:00.000Z"));
+        assert_eq!(next("21:30", "UTC", "2026-03-01T21:30:00Z").as_deref(), Some("2026-03-02T21:30:00.000Z"));
+        // The clocks skip that time in that night.
+        assert_eq!(next("02:30", "Europe/Berlin", "2026-03-29T00:00:00Z").as_deref(), Some("2026-03-29T01:30:00.000Z"));
+        assert_eq!(next("off", "UTC", "2026-03-01T12:00:00Z"), None);
+    }
 }

@@ -1,7 +1,7 @@
 //! The end of an attempt: one transaction for attempt, worker, budget and job.
 
 use super::state::{Effect, State};
-use crate::domain::{DecisionState, ExitReport, Limit, LimitKind, Outcome, Timestamp, after, pause, reservation, with_questions};
+use crate::domain::{DecisionState, ExitReport, Limit, LimitKind, Next, Outcome, Timestamp, after, pause, reservation, with_questions};
 use crate::store::{Finish, StoreError, Tx};
 use std::time::Duration;
 
@@ -40,13 +40,16 @@ impl State {
         } else {
             live.estimate.max(live.spent)
         };
+        let done = next == Next::Done;
         let finish = Finish { report: &report, next, budgeted, recorded: live.spent, drop_session: report.session_unknown };
         if tx.finish(&finish, now)? {
             self.capacity.budget.spend(Some(attempt), budgeted.saturating_sub(live.spent), now);
             if let Some(lesson) = lesson {
                 self.keep(tx, lesson, now, out)?;
             }
-            self.capture(tx, &job, &report, now)?;
+            if done {
+                self.capture(tx, &job, &report, now)?;
+            }
             if report.outcome == Outcome::Ok && report.usage_known && uses_model {
                 let prompt = reservation(job.spec.prompt.len() as u64, self.context_tokens, 0, true);
                 let (value, samples) = self.expected.learn(live.kind, budgeted.saturating_sub(prompt));

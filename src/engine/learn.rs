@@ -103,7 +103,7 @@ impl State {
     /// After a job that ended well: another one that judges what is worth keeping, where the settings want it.
     pub(super) fn capture(&mut self, tx: &Tx<'_>, job: &Job, report: &ExitReport, now: Timestamp) -> Result<(), StoreError> {
         let s = &self.settings;
-        if !self.remembers || !s.memory || !s.capture[job.spec.kind] || learns(job.spec.kind) || report.outcome != Outcome::Ok {
+        if !self.remembers || !s.memory || !s.capture[job.spec.kind] || learns(job.spec.kind) {
             return Ok(());
         }
         let uses_model = |name: &str| self.backends.get(name).is_some_and(Backend::uses_model);

@@ -177,3 +177,91 @@ fn read(r: &Row<'_>) -> rusqlite::Result<Injected> {
         at: row::time(r, "at")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Category, JobSpec};
+    use crate::store::{Claim, NewWorker, apply};
+
+    const NOW: Timestamp = Timestamp(1_000);
+
+    fn running(store: &mut Store) -> (JobId, AttemptId) {
+        store
+            .write::<_, StoreError>(|tx| {
+                let job = tx.add_job(&JobSpec::new("t", "claude", "p"), "operator", NOW)?.job;
+                let new = NewWorker {
+                    name: "claude-#".into(),
+                    backend: "claude".into(),
+                    model: None,
+                    persona: None,
+                    skills: Vec::new(),
+                    persistent: false,
+                    project_id: None,
+                    directory: "/".into(),
+                };
+                let worker = tx.add_worker(&new, "engine", NOW)?;
+                let claim = Claim {
+                    job,
+                    worker,
+                    worker_name: "claude-1".into(),
+                    backend: "claude".into(),
+                    model: None,
+                    epoch: 1,
+                    host: String::new(),
+                    token_hash: String::new(),
+                    session: None,
+                    directory: "/".into(),
+                    estimate: 10,
+                };
+                Ok((job, tx.claim(&claim, NOW)?.unwrap()))
+            })
+            .unwrap()
+    }
+
+    #[test]
+    fn what_a_job_was_given_reads_back_and_a_veto_shows_and_can_be_undone() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("pm.db")).unwrap();
+        let (job, attempt) = running(&mut store);
+        let given = |rank, memory| Injected {
+            job,
+            attempt,
+            rank,
+            memory: MemoryId(memory),
+            category: Category::Lesson,
+            text: format!("- memory {memory}"),
+            external: memory == 7,
+            score: 0.5,
+            terms: Terms { similarity: 0.1, recency: 0.2, importance: 0.3, access: 0.4 },
+            penalised: true,
+            vetoed: false,
+            at: NOW,
+        };
+        let all = [given(1, 9), given(2, 7)];
+        store.write::<_, StoreError>(|tx| tx.note_recalls(&all)).unwrap();
+        assert_eq!(store.recalls(job).unwrap(), all);
+        let veto = |on| Command::VetoMemory { job, memory: MemoryId(7), on };
+        let done = store.write(|tx| apply(tx, &veto(true), "operator", NOW)).unwrap();
+        assert!(matches!(&done, Applied::Done { undo: Some(u), .. } if *u == veto(false)), "{done:?}");
+        assert_eq!(store.vetoes(job).unwrap(), [MemoryId(7)]);
+        assert_eq!(store.recalls(job).unwrap().iter().map(|r| r.vetoed).collect::<Vec<_>>(), [false, true]);
+        assert!(matches!(store.write(|tx| apply(tx, &veto(true), "operator", NOW)).unwrap(), Applied::Refused { .. }));
+        store.write(|tx| apply(tx, &veto(false), "operator", NOW)).unwrap();
+        assert_eq!(store.vetoes(job).unwrap(), []);
+    }
+
+    #[test]
+    fn an_answer_stays_until_it_is_applied_and_is_applied_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("pm.db")).unwrap();
+        let (job, attempt) = running(&mut store);
+        let lesson = Lesson { attempt, job, answer: "{\"memories\":[]}".into() };
+        store.write::<_, StoreError>(|tx| tx.keep_lesson(&lesson, NOW)).unwrap();
+        store.write::<_, StoreError>(|tx| tx.keep_lesson(&lesson, NOW)).unwrap();
+        assert_eq!(store.open_lessons().unwrap(), std::slice::from_ref(&lesson));
+        assert!(store.write::<_, StoreError>(|tx| tx.lesson_applied(attempt, "kept", NOW)).unwrap());
+        assert!(!store.write::<_, StoreError>(|tx| tx.lesson_applied(attempt, "again", NOW)).unwrap());
+        assert_eq!(store.open_lessons().unwrap(), []);
+    }
+}

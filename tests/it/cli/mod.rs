@@ -9,6 +9,7 @@ mod help;
 mod jobs;
 mod json;
 mod lists;
+mod memory;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -146,8 +146,8 @@ fn claude_captures_a_fact_from_one_job_and_gets_it_in_the_next() -> Result<(), S
         {"match": {"prompt": "Deploy the billing service"}, "turns": [{"text": "Deployed."}]},
     ]}));
     let mut b = Bench::new(&["memory_backend=claude", &format!("backend.claude.program={}", program.display())]);
-    b.env("ANTHROPIC_BASE_URL", &format!("http://127.0.0.1:{}", mock.port));
-    b.env("ANTHROPIC_API_KEY", "test-key");
+    b.env.insert("ANTHROPIC_BASE_URL", format!("http://127.0.0.1:{}", mock.port));
+    b.env.insert("ANTHROPIC_API_KEY", "test-key".to_owned());
     b.start();
     let first = b.add(JobSpec::new("Billing", "claude", "Find out how billing is shipped."));
     assert_eq!(b.ends(first), JobState::Done, "{:?}", b.job(first).note);
