@@ -63,6 +63,15 @@ impl Settings {
         }
     }
 
+    /// When the day is reviewed next: the first `consolidate_at` after now; `None` where that is off.
+    pub fn next_review(&self, now: Timestamp) -> Option<Timestamp> {
+        let time = chrono::NaiveTime::parse_from_str(&self.consolidate_at, "%H:%M").ok()?;
+        match self.timezone.parse::<chrono_tz::Tz>() {
+            Ok(zone) => next_at(&zone, time, now),
+            Err(_) => next_at(&Local, time, now),
+        }
+    }
+
     /// The operator's day, as `YYYY-MM-DD`.
     pub fn day(&self, at: Timestamp) -> String {
         let Some(utc) = Utc.timestamp_millis_opt(at.0).single() else { return "unknown".to_owned() };
@@ -71,6 +80,17 @@ impl Settings {
             Err(_) => utc.with_timezone(&Local).date_naive().to_string(),
         }
     }
+}
+
+/// The next instant at which the clocks show `time`; where they skip it, the first one after the gap.
+fn next_at<Z: TimeZone>(zone: &Z, time: chrono::NaiveTime, now: Timestamp) -> Option<Timestamp> {
+    let today = zone.timestamp_millis_opt(now.0).single()?.date_naive();
+    let at = |days: i64| {
+        let local = today.checked_add_signed(chrono::TimeDelta::days(days))?.and_time(time);
+        let skipped = || zone.from_local_datetime(&(local + chrono::TimeDelta::hours(1))).earliest();
+        zone.from_local_datetime(&local).earliest().or_else(skipped).map(|t| Timestamp(t.timestamp_millis()))
+    };
+    (0..3).filter_map(at).find(|t| *t > now)
 }
 
 fn midnight<Z: TimeZone>(zone: &Z, now: Timestamp) -> Timestamp {

@@ -223,6 +223,12 @@ impl Reading {
                 format!("`stall_after` ({}) is not longer than `heartbeat` ({})", time_text(s.stall_after), time_text(s.heartbeat)),
                 "Every agent would count as stalled: lengthen the one or shorten the other",
             ),
+            (
+                s.weight_similarity + s.weight_recency + s.weight_importance + s.weight_access > 0.0,
+                ["weight_similarity", "weight_recency"],
+                "every weight of a memory's score is 0".to_owned(),
+                "Give one of them some weight, or switch `memory` off",
+            ),
         ];
         for (holds, keys, what, fix) in rules {
             if !holds {

@@ -12,6 +12,8 @@ use std::time::Duration;
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
+/// As humantime counts: 365.25 days.
+const YEAR: u64 = 31_557_600;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
@@ -139,6 +141,56 @@ settings! {
     /// ... or after this many tokens.
     max_session_tokens: u64 = "150000", Shape::Count { min: 1000, max: 1_000_000_000, unit: "tokens" };
 
+    /// Whether jobs get memories at all. Off: nothing is recalled, captured or consolidated; `orc memory` still works.
+    memory: bool = "true", Shape::Switch;
+    /// Memories that a job gets at most.
+    recall_count: u32 = "6", Shape::Count { min: 1, max: 50, unit: "memories" };
+    /// How long a start waits for its memories; then it goes on without them, and the log says so.
+    recall_wait: Duration = "2s", Shape::Time { min: 0, max: MINUTE };
+    /// A memory that shares no word with the prompt is recalled only if their vectors are at least this alike (cosine).
+    recall_floor: f64 = "0.3", Shape::Share { min: 0.0, max: 1.0 };
+    /// Score of a memory = the weighted sum of four terms, each 0 to 1. This one: how alike it is to the prompt.
+    weight_similarity: f64 = "0.45", Shape::Share { min: 0.0, max: 1.0 };
+    /// How new it is.
+    weight_recency: f64 = "0.25", Shape::Share { min: 0.0, max: 1.0 };
+    /// How important it was said to be.
+    weight_importance: f64 = "0.2", Shape::Share { min: 0.0, max: 1.0 };
+    /// How often it was recalled.
+    weight_access: f64 = "0.1", Shape::Share { min: 0.0, max: 1.0 };
+    /// Age at which an event or a context is half as recent.
+    half_life_passing: Duration = "30days", Shape::Time { min: HOUR, max: 100 * YEAR };
+    /// Age at which everything else (preferences, decisions, lessons, facts, persons) is half as recent.
+    half_life_lasting: Duration = "180days", Shape::Time { min: HOUR, max: 100 * YEAR };
+    /// The score of a memory that a job got within the last `recall_penalty_window` is multiplied by this.
+    recall_penalty: f64 = "0.5", Shape::Share { min: 0.0, max: 1.0 };
+    /// See `recall_penalty`. "0s" switches the penalty off.
+    recall_penalty_window: Duration = "1h", Shape::Time { min: 0, max: 30 * DAY };
+    /// A new memory whose vector is at least this alike (cosine) to one that is there is merged into it.
+    merge_threshold: f64 = "0.95", Shape::Share { min: 0.5, max: 1.0 };
+    /// What makes vectors of memories: the embedding that ships with the program and works offline, or an endpoint.
+    embedder: String = "shipped", Shape::Word(&["shipped", "http"]);
+    /// With `embedder = "http"`: the OpenAI-compatible endpoint, without the final `/embeddings`.
+    embedder_url: String = "http://127.0.0.1:11434/v1", Shape::Text;
+    /// With `embedder = "http"`: the model, as the endpoint spells it.
+    embedder_model: String = "nomic-embed-text", Shape::Text;
+    /// With `embedder = "http"`: the environment variable that holds the endpoint's key. Unset: it is asked without one.
+    embedder_key_env: String = "OPENAI_API_KEY", Shape::Text;
+    /// The backend that judges after each job what is worth keeping, and reviews each day. A cheap model will do: see `[tier]`.
+    /// `none`: nothing is captured or consolidated by itself.
+    memory_backend: String = "none", Shape::Text;
+    /// Local time at which the day is reviewed: what matters is kept, what was superseded is told, what is stale forgotten.
+    consolidate_at: String = "21:30", Shape::TimeOfDay;
+    /// An event or a context that no job got for this long, and whose importance is below `forget_below`, is forgotten at the
+    /// day's review. It can be restored.
+    forget_after: Duration = "90days", Shape::Time { min: DAY, max: 100 * YEAR };
+    /// See `forget_after`.
+    forget_below: f64 = "0.3", Shape::Share { min: 0.0, max: 1.0 };
+    /// Entries of a day's raw log that stand as they are; older ones of that day become summaries, with the raw lines compressed
+    /// beside them.
+    log_entries: u32 = "100", Shape::Count { min: 10, max: 1_000_000, unit: "entries" };
+    /// Days of the raw log that are kept.
+    log_window: Duration = "30days", Shape::Time { min: DAY, max: 100 * YEAR };
+
     /// Time zone of the console's clock and of what is due "today". `system` is the machine's own.
     timezone: String = "system", Shape::Zone;
     /// Colours of the console for a dark or a light terminal; `auto` asks the terminal.
@@ -168,6 +220,16 @@ settings! {
         Kind::Maintenance | Kind::Other => "routine",
         _ => "deep",
     }, Shape::Word(Tier::WORDS);
+    /// Which kinds of job get memories.
+    recall: bool = |kind| match kind {
+        Kind::Capture | Kind::Consolidate | Kind::Maintenance => "false",
+        _ => "true",
+    }, Shape::Switch;
+    /// After which kinds of job something may be worth keeping. What uses no model is never looked at.
+    capture: bool = |kind| match kind {
+        Kind::Code | Kind::Writing | Kind::Research | Kind::Plan | Kind::Other => "true",
+        _ => "false",
+    }, Shape::Switch;
 }
 
 /// One value for each kind of job.

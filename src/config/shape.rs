@@ -21,6 +21,8 @@ pub enum Shape {
     Word(&'static [&'static str]),
     /// A time zone's IANA name, or `system`.
     Zone,
+    /// A time of day, `HH:MM`, or `off`.
+    TimeOfDay,
     /// Any text without line breaks or control characters.
     Text,
 }
@@ -52,7 +54,7 @@ impl Shape {
             Shape::Share { .. } => "share",
             Shape::Time { .. } => "time",
             Shape::Bytes { .. } => "bytes",
-            Shape::Switch | Shape::Word(_) | Shape::Zone | Shape::Text => "",
+            Shape::Switch | Shape::Word(_) | Shape::Zone | Shape::TimeOfDay | Shape::Text => "",
         }
     }
 
@@ -66,6 +68,7 @@ impl Shape {
             Shape::Switch => "true or false".to_owned(),
             Shape::Word(words) => words.join(", "),
             Shape::Zone => "`system` or a name such as `Europe/London`".to_owned(),
+            Shape::TimeOfDay => "`HH:MM` or `off`".to_owned(),
             Shape::Text => "one line of text".to_owned(),
         }
     }
@@ -104,6 +107,10 @@ impl Shape {
             Shape::Zone => match raw.text() {
                 Some(z) if z == "system" || z.parse::<chrono_tz::Tz>().is_ok() => Ok(Value::Text(z.to_owned())),
                 _ => Err(format!("must be `system` or a time zone such as \"Europe/London\"; it is {raw}")),
+            },
+            Shape::TimeOfDay => match raw.text() {
+                Some(t) if t == "off" || chrono::NaiveTime::parse_from_str(t, "%H:%M").is_ok() => Ok(Value::Text(t.to_owned())),
+                _ => Err(format!("must be a time of day such as \"21:30\", or \"off\"; it is {raw}")),
             },
             Shape::Text => match raw.text() {
                 Some(t) if !t.is_empty() && !t.chars().any(char::is_control) => Ok(Value::Text(t.to_owned())),

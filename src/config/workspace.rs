@@ -140,6 +140,11 @@ impl Workspace {
         self.root.join("backends")
     }
 
+    /// The memory store.
+    pub fn memory_dir(&self) -> PathBuf {
+        self.root.join("memory")
+    }
+
     /// The results of one job.
     pub fn result_dir(&self, job: JobId) -> PathBuf {
         self.root.join("results").join(job.to_string())

@@ -1,7 +1,9 @@
 //! What an operator may ask for. The console, the command line and the engine apply the same commands to the database.
 
-use super::ids::{AttemptId, DecisionId, JobId, ProjectId, WorkerId};
+use super::ids::{AttemptId, DecisionId, JobId, MemoryId, ProjectId, WorkerId};
 use super::job::{JobSpec, JobState, Lane, Priority};
+use super::memory::Category;
+use super::recall::Settle;
 use serde::{Deserialize, Serialize};
 
 /// What the operator saw of a job when they asked. If it no longer holds, the command is refused and the console asks again.
@@ -86,6 +88,41 @@ pub enum Command {
         backend: String,
         paused: bool,
     },
+    /// Keeps a memory away from a job's next attempts, or lets it come again.
+    VetoMemory {
+        job: JobId,
+        memory: MemoryId,
+        on: bool,
+    },
+    /// Takes a memory out of what is recalled.
+    ForgetMemory {
+        memory: MemoryId,
+    },
+    /// Brings a forgotten memory back.
+    RestoreMemory {
+        memory: MemoryId,
+    },
+    /// Changes a memory; what is `None` stays.
+    EditMemory {
+        memory: MemoryId,
+        text: Option<String>,
+        category: Option<Category>,
+        /// 0 to 1.
+        importance: Option<f64>,
+    },
+    /// Says what holds of a memory that a newer one has superseded.
+    SettleMemory {
+        memory: MemoryId,
+        keep: Settle,
+    },
+}
+
+impl Command {
+    /// True for what is about the memory store, not the database.
+    pub fn is_of_memory(&self) -> bool {
+        use Command::{EditMemory, ForgetMemory, RestoreMemory, SettleMemory};
+        matches!(self, ForgetMemory { .. } | RestoreMemory { .. } | EditMemory { .. } | SettleMemory { .. })
+    }
 }
 
 /// What became of a command.

@@ -1,6 +1,7 @@
 //! Which worker takes a claimed job, and in which session.
 
 use super::ids::{ProjectId, WorkerId};
+use super::job::Kind;
 use super::queue::QueuedJob;
 use super::worker::{Worker, WorkerStatus};
 use std::cmp::Reverse;
@@ -30,6 +31,10 @@ pub fn resolve(job: &QueuedJob, workers: &[Worker]) -> Resolution {
             Some(w) => Resolution::Wait(format!("worker {name} is {}", w.status)),
             None => Resolution::Wait(format!("there is no worker named {name}")),
         };
+    }
+    // A judgement on other work is made by itself: no session shall remember it, and none shall colour it.
+    if matches!(job.kind, Kind::Capture | Kind::Consolidate) {
+        return Resolution::New;
     }
     let fits = |w: &&Worker| {
         free(w)

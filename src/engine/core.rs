@@ -3,6 +3,7 @@
 use super::input::{Input, Link};
 use super::launcher::Launcher;
 use super::live::Lives;
+use super::memories::Memories;
 use super::state::{Effect, LinkState, State};
 use crate::config::{Backend, Settings, Workspace};
 use crate::domain::{Capacity, Expected, Queue, Timestamp};
@@ -28,6 +29,8 @@ pub struct Parts<L> {
     pub settings: Arc<Settings>,
     pub backends: BTreeMap<String, Backend>,
     pub launcher: L,
+    /// Who is asked for memories; `None`: jobs get none, and nothing is learned from them.
+    pub memories: Option<Box<dyn Memories>>,
     /// The program `orc-shim`.
     pub shim: PathBuf,
     /// New shim connections, each before its first frame.
@@ -44,6 +47,7 @@ pub struct Parts<L> {
 pub struct Core<L> {
     store: Store,
     launcher: L,
+    memories: Option<Box<dyn Memories>>,
     outboxes: mpsc::UnboundedReceiver<(Link, mpsc::Sender<EngineFrame>)>,
     publish: watch::Sender<Arc<Snapshot>>,
     state: State,
@@ -57,7 +61,7 @@ impl<L: Launcher> Core<L> {
     /// # Errors
     /// The database.
     pub fn start(parts: Parts<L>, now: Timestamp) -> Result<Core<L>, StoreError> {
-        let Parts { mut store, workspace, settings, backends, launcher, shim, outboxes, publish, demo, seed, watch_host } = parts;
+        let Parts { mut store, workspace, settings, backends, launcher, memories, shim, outboxes, publish, demo, seed, watch_host } = parts;
         let epoch = store.write(|tx| tx.take_epoch("engine", now))?;
         let state = State {
             workspace_id: store.workspace_id()?,
@@ -81,6 +85,11 @@ impl<L: Launcher> Core<L> {
             expected: Expected::default(),
             adopting: BTreeSet::new(),
             acked: BTreeSet::new(),
+            starting: BTreeMap::new(),
+            remembers: memories.is_some(),
+            forgetful: None,
+            review_at: None,
+            learn_at: None,
             next_date: None,
             next_deadline: None,
             cards: Vec::new(),
@@ -104,7 +113,7 @@ impl<L: Launcher> Core<L> {
             published: None,
             rng: fastrand::Rng::with_seed(seed),
         };
-        let mut core = Core { store, launcher, outboxes, publish, state };
+        let mut core = Core { store, launcher, memories, outboxes, publish, state };
         core.load(now)?;
         Ok(core)
     }
@@ -184,6 +193,7 @@ impl<L: Launcher> Core<L> {
                 tx.expire_decisions(now)?;
                 state.sync(tx, now, out)?;
             }
+            state.remember(tx, now, out)?;
             if state.next_date.is_some_and(|t| t <= now) {
                 tx.release_dates(now)?;
                 state.sync(tx, now, out)?;
@@ -206,6 +216,11 @@ impl<L: Launcher> Core<L> {
                 Effect::Close(link) => self.state.on_link_gone(link),
                 Effect::Launch(launch) => self.launcher.launch(*launch),
                 Effect::Probe(attempt) => self.launcher.probe(&attempt),
+                Effect::Memory(request) => {
+                    if let Some(memories) = &mut self.memories {
+                        memories.ask(request);
+                    }
+                }
             }
         }
     }

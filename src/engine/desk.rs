@@ -1,10 +1,12 @@
 //! The console's desk: a thread with a database connection of its own that answers questions and applies commands, so that
 //! neither the console nor the engine ever waits for the other.
 
+use super::library::Library;
 use super::step::{self, StepError};
 use super::why;
 use crate::config::{Settings, Workspace};
-use crate::domain::{Attempt, AttemptId, Command, JobId, JobPage, JobsFrom, PromptPart, WorkerId};
+use crate::domain::{Attempt, AttemptId, Command, JobId, JobPage, JobsFrom, MemoryId, PromptPart, WorkerId};
+use crate::memory::Semantic;
 use crate::os::clock;
 use crate::store::{Store, StoreError, apply};
 use crate::wire::{Answer, From, JobDetail, Query, SpooledEvent, WorkerDetail, files};
@@ -31,10 +33,16 @@ impl Desk {
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub fn start(workspace: Workspace, settings: Arc<Settings>, answers: mpsc::Sender<Answer>, wake: Wake) -> std::io::Result<Desk> {
+    pub fn start(
+        workspace: Workspace,
+        settings: Arc<Settings>,
+        library: Library,
+        answers: mpsc::Sender<Answer>,
+        wake: Wake,
+    ) -> std::io::Result<Desk> {
         let (questions, inbox) = std::sync::mpsc::channel::<Query>();
         std::thread::Builder::new().name("desk".into()).spawn(move || {
-            let mut seat = Open { workspace, settings, store: None, wake };
+            let mut seat = Open { workspace, settings, library, store: None, wake };
             while let Ok(query) = inbox.recv() {
                 let answer = seat.answer(&query).unwrap_or_else(|e| Answer::Failed { query, message: e.to_string() });
                 if answers.blocking_send(answer).is_err() {
@@ -59,6 +67,8 @@ enum DeskError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Step(#[from] StepError),
+    #[error(transparent)]
+    Memory(#[from] crate::memory::MemoryError),
     #[error("cannot read {}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },
 }
@@ -66,6 +76,7 @@ enum DeskError {
 struct Open {
     workspace: Workspace,
     settings: Arc<Settings>,
+    library: Library,
     store: Option<Store>,
     wake: Wake,
 }
@@ -100,8 +111,31 @@ impl Open {
             }
             Query::Worker { worker } => Answer::Worker(Box::new(self.worker(*worker)?)),
             Query::Step { worker } => self.step(*worker)?,
+            Query::MemorySearch { text, category, limit } => {
+                let found = self.memory()?.recall(text, *limit, *category, clock::now())?;
+                Answer::MemorySearch { text: text.clone(), category: *category, found }
+            }
+            Query::Memories { filter, page } => {
+                let mut rows = self.memory()?.list(filter, page.before.map(MemoryId), page.limit + 1)?;
+                let more = rows.len() > page.limit;
+                rows.truncate(page.limit);
+                Answer::Memories { filter: filter.clone(), page: *page, rows, more }
+            }
+            Query::Memory { memory } => {
+                Answer::Memory(Box::new(self.memory()?.get(*memory)?.ok_or(crate::memory::MemoryError::Unknown(*memory))?))
+            }
+            Query::Recalls { job } => Answer::Recalls { job: *job, recalls: self.store()?.recalls(*job)? },
+            Query::Command(command) if command.is_of_memory() => {
+                let applied = super::library::apply(&self.memory()?, command, clock::now())?;
+                Answer::Applied { command: command.clone(), applied }
+            }
             Query::Command(command) => self.command(command)?,
         })
+    }
+
+    fn memory(&mut self) -> Result<Semantic, DeskError> {
+        let settings = self.settings();
+        Ok(self.library.store(&settings)?)
     }
 
     fn command(&mut self, command: &Command) -> Result<Answer, DeskError> {

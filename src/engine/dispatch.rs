@@ -6,7 +6,7 @@ use super::state::{Effect, State};
 use crate::config::{Backend, RenderInput, in_repository};
 use crate::domain::{
     AttemptId, BackendCapacity, ExitReport, Job, JobId, Outcome, PromptDocument, QueuedJob, Resolution, Timestamp, Worker, WorkerStatus,
-    pick, resolve, rotation, sha256_hex,
+    pick, recall_ceiling, resolve, rotation, sha256_hex,
 };
 use crate::store::{Claim, NewWorker, QueuedRow, StoreError, Tx};
 use crate::wire::{AttemptLimits, AttemptSpec, PROTOCOL, files};
@@ -18,13 +18,18 @@ pub(super) fn backend_capacity(backend: &Backend) -> BackendCapacity {
     BackendCapacity { max_running: backend.concurrent, per_minute: backend.per_minute, ..BackendCapacity::default() }
 }
 
-/// What a start needs, once its worker is known.
-struct Start<'a> {
-    job: &'a Job,
+/// What a start needs, once its job is claimed.
+pub(super) struct Starting {
+    pub job: Job,
+    backend: Backend,
     worker: Worker,
+    model: Option<String>,
     session: Option<String>,
     resume: bool,
-    document: PromptDocument,
+    token: String,
+    pub document: PromptDocument,
+    /// So long it waits for its memories.
+    pub until: Timestamp,
 }
 
 impl State {
@@ -102,7 +107,10 @@ impl State {
             }
             Err(message) => (PromptDocument::default(), Some(message)),
         };
-        let estimate = if backend.uses_model() { document.tokens + self.expected.work(job.spec.kind) } else { 0 };
+        // What memory will add is not known yet: at most this.
+        let recalls = broken.is_none() && backend.uses_model() && self.recalls(job.spec.kind);
+        let ceiling = if recalls { recall_ceiling(self.settings.recall_count) } else { 0 };
+        let estimate = if backend.uses_model() { document.tokens + ceiling + self.expected.work(job.spec.kind) } else { 0 };
         if !self.capacity.affordable(queued.priority, estimate, now) {
             // The prompt turned out longer than it was taken for: it is weighed again by what it really is.
             self.queue.insert(QueuedJob { estimate, ..queued.clone() });
@@ -146,15 +154,34 @@ impl State {
             self.ended(tx, &report, now, out)?;
             return Ok(true);
         }
-        let start = Start { job: &job, worker, session, resume, document };
-        match self.launch(attempt, &backend, &start, model, token) {
+        let until = now + self.settings.recall_wait;
+        let starting = Starting { job, backend, worker, model, session, resume, token, document, until };
+        if recalls {
+            out.push(Effect::Memory(self.recall_request(tx, attempt, &starting.job, now)?));
+            self.starting.insert(attempt, starting);
+            return Ok(true);
+        }
+        self.go(tx, attempt, &starting, now, out)?;
+        Ok(true)
+    }
+
+    /// Starts what is claimed and has its prompt.
+    pub(super) fn go(
+        &mut self,
+        tx: &Tx<'_>,
+        attempt: AttemptId,
+        starting: &Starting,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), StoreError> {
+        match self.launch(attempt, starting) {
             Ok(launch) => out.push(Effect::Launch(Box::new(launch))),
             Err(message) => {
                 let report = ExitReport { outcome: Outcome::Error, ..self.imagined(attempt, &message, now) };
                 self.ended(tx, &report, now, out)?;
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// An ephemeral worker for one job, named after backend and row.
@@ -215,20 +242,13 @@ impl State {
         .map_err(|e| e.to_string())
     }
 
-    fn launch(
-        &self,
-        attempt: AttemptId,
-        backend: &Backend,
-        start: &Start<'_>,
-        model: Option<String>,
-        token: String,
-    ) -> Result<Launch, String> {
+    fn launch(&self, attempt: AttemptId, start: &Starting) -> Result<Launch, String> {
         let s = &self.settings;
-        let job = start.job;
+        let (job, backend) = (&start.job, &start.backend);
         let dir = self.workspace.attempt_dir(attempt);
         let cwd = PathBuf::from(&start.worker.directory);
         let rendered = backend.render(&RenderInput {
-            model: model.as_deref(),
+            model: start.model.as_deref(),
             session: start.session.as_deref(),
             resume: start.resume,
             title: &job.spec.title,
@@ -279,7 +299,7 @@ impl State {
             },
         };
         let parts = serde_json::to_string(&start.document.parts).map_err(|e| e.to_string())?;
-        Ok(Launch { spec, token, system: rendered.system, prompt: rendered.prompt, parts, files: rendered.files })
+        Ok(Launch { spec, token: start.token.clone(), system: rendered.system, prompt: rendered.prompt, parts, files: rendered.files })
     }
 
     /// What every process of a job may read of where it is. No secret.

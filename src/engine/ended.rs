@@ -14,6 +14,11 @@ impl State {
         // What the operator wanted counts, even where the shim was gone before it could say so.
         let killed = live.kill_requested && report.outcome != Outcome::Ok;
         let report = if killed { ExitReport { outcome: Outcome::Killed, ..report.clone() } } else { report.clone() };
+        // What a judge of memory answered has to be usable, or it has not done its job.
+        let (report, lesson) = match self.lesson(&job, &report) {
+            Ok(lesson) => (report, lesson),
+            Err(message) => (ExitReport { outcome: Outcome::Error, message, ..report }, None),
+        };
         if let Some(limit) = &report.limit
             && report.outcome != Outcome::Ok
         {
@@ -38,6 +43,10 @@ impl State {
         let finish = Finish { report: &report, next, budgeted, recorded: live.spent, drop_session: report.session_unknown };
         if tx.finish(&finish, now)? {
             self.capacity.budget.spend(Some(attempt), budgeted.saturating_sub(live.spent), now);
+            if let Some(lesson) = lesson {
+                self.keep(tx, lesson, now, out)?;
+            }
+            self.capture(tx, &job, &report, now)?;
             if report.outcome == Outcome::Ok && report.usage_known && uses_model {
                 let prompt = reservation(job.spec.prompt.len() as u64, self.context_tokens, 0, true);
                 let (value, samples) = self.expected.learn(live.kind, budgeted.saturating_sub(prompt));
@@ -51,6 +60,7 @@ impl State {
         self.lives.remove(&attempt);
         self.adopting.remove(&attempt);
         self.acked.remove(&attempt);
+        self.starting.remove(&attempt);
         if let Some(link) = live.link {
             // The acknowledgement comes first where the shim itself sent the report.
             out.retain(|e| !matches!(e, Effect::Close(l) if *l == link));

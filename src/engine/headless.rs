@@ -1,6 +1,7 @@
 //! An engine without a console: until a signal, a drain or `orc engine stop`.
 
 use super::host::{Host, HostError};
+use super::library::Library;
 use crate::config::{Settings, Workspace};
 use crate::os::clock;
 use crate::wire::Snapshot;
@@ -20,7 +21,8 @@ pub fn run_headless(workspace: Workspace, settings: Arc<Settings>) -> Result<Str
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?)
     };
     let (publish, _keep) = watch::channel(Arc::new(Snapshot::starting(clock::now(), workspace.name())));
-    let host = Host::start(workspace, settings, publish)?;
+    let library = Library::new(workspace.clone());
+    let host = Host::start(workspace, settings, library, publish)?;
     let inputs = host.inputs();
     runtime.block_on(async {
         let over = host.over();

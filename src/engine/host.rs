@@ -4,6 +4,8 @@ use super::core::{Core, Parts};
 use super::gateway::{Gateway, bind};
 use super::input::Input;
 use super::launcher::OsLauncher;
+use super::library::Library;
+use super::memories::MemoryThread;
 use super::run::{Clock, run};
 use crate::config::{Settings, Workspace, backends};
 use crate::os::cgroup::{self, Containment};
@@ -74,7 +76,12 @@ impl Host {
     ///
     /// # Errors
     /// Another engine holds the workspace; the database, the socket or the backends cannot be used.
-    pub fn start(workspace: Workspace, settings: Arc<Settings>, publish: watch::Sender<Arc<Snapshot>>) -> Result<Host, HostError> {
+    pub fn start(
+        workspace: Workspace,
+        settings: Arc<Settings>,
+        library: Library,
+        publish: watch::Sender<Arc<Snapshot>>,
+    ) -> Result<Host, HostError> {
         prepare(&workspace)?;
         let lock = Lock::acquire(&workspace.lock_file()).map_err(|e| match e {
             OsError::Held { pid, .. } => HostError::Held { pid },
@@ -89,7 +96,7 @@ impl Host {
         let demo = workspace.is_demo();
         let (inputs, inbox) = mpsc::channel(1024);
         let over = Arc::new(Over::default());
-        let engine = Engine { workspace, settings, backends, demo, publish, store, lock, inputs: inputs.clone(), inbox };
+        let engine = Engine { workspace, settings, library, backends, demo, publish, store, lock, inputs: inputs.clone(), inbox };
         let ended = over.clone();
         std::thread::Builder::new().name("engine".into()).spawn(move || {
             let why = engine.run().unwrap_or_else(|e| {
@@ -129,6 +136,7 @@ impl Host {
 struct Engine {
     workspace: Workspace,
     settings: Arc<Settings>,
+    library: Library,
     backends: std::collections::BTreeMap<String, crate::config::Backend>,
     demo: bool,
     publish: watch::Sender<Arc<Snapshot>>,
@@ -141,7 +149,7 @@ struct Engine {
 
 impl Engine {
     fn run(self) -> Result<String, HostError> {
-        let Engine { workspace, settings, backends, demo, publish, store, lock, inputs, mut inbox } = self;
+        let Engine { workspace, settings, library, backends, demo, publish, store, lock, inputs, mut inbox } = self;
         // Before anything is started: the group that has been handed to us may hold no process itself, once it is divided.
         if let Containment::Cgroup { base } = cgroup::containment()
             && let Err(e) = cgroup::settle(&base)
@@ -158,6 +166,7 @@ impl Engine {
             let shim = crate::os::program("orc-shim");
             let _watched = super::reload::watch(&workspace, settings.clone(), inputs.clone())
                 .inspect_err(|e| tracing::warn!("settings are read at the next start only: {e}"));
+            let memories = MemoryThread::start(library, workspace.clone(), settings.clone(), inputs.clone())?;
             let launcher = OsLauncher::new(shim.clone(), workspace.spool_dir(), store.workspace_id()?, inputs);
             let parts = Parts {
                 store,
@@ -165,6 +174,7 @@ impl Engine {
                 settings,
                 backends,
                 launcher,
+                memories: Some(Box::new(memories)),
                 shim,
                 outboxes,
                 publish,

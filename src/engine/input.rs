@@ -1,7 +1,7 @@
 //! Everything that can happen to the engine: one closed set.
 
 use crate::config::{Backend, Settings};
-use crate::domain::{AgentEvent, AttemptId, ExitReport, ProcessIdentity};
+use crate::domain::{AgentEvent, AttemptId, ExitReport, ProcessIdentity, Recalled};
 use crate::wire::ShimFrame;
 use std::collections::BTreeMap;
 
@@ -26,6 +26,12 @@ pub enum Input {
     Probed { attempt: AttemptId, probe: Probe },
     /// Settings and backends were read again, or this is wrong with them.
     Settings(Box<Result<Reread, String>>),
+    /// What memory has for an attempt that is about to start, or why there is nothing.
+    Recalled { attempt: AttemptId, found: Result<Vec<Recalled>, String> },
+    /// What a job taught is in the memory store (what came of it, one line), or could not be put there.
+    Learned { attempt: AttemptId, outcome: Result<String, String> },
+    /// The prompt of a day's review is made, or there is nothing to review, or it could not be made.
+    Digest { day: String, prompt: Result<Option<String>, String> },
     /// End the engine; running jobs go on.
     Stop { why: String },
 }
@@ -42,7 +48,10 @@ impl Input {
     /// were taken. After a loss of power that process is gone, and events that write nothing else have no effect twice.
     pub fn is_soft(&self) -> bool {
         use AgentEvent as E;
-        let Input::Frame { frame, .. } = self else { return false };
+        let Input::Frame { frame, .. } = self else {
+            // What a prompt was given matters only if its agent starts, and that does not outlive the power.
+            return matches!(self, Input::Recalled { .. });
+        };
         match &**frame {
             ShimFrame::Hello(_) | ShimFrame::Heartbeat(_) => true,
             ShimFrame::Exit { .. } => false,

@@ -2,7 +2,7 @@
 //! memory, persona, skills, recalled memories, handover, the job. Nothing of the environment goes in, so no secret can.
 
 use crate::config::{Persona, PersonaError, SkillError, Workspace, rules, skill};
-use crate::domain::{Decision, Job, PartKind, PromptDocument, PromptPart};
+use crate::domain::{Decision, Job, Kind, PartKind, PromptDocument, PromptPart};
 use crate::memory::core::{CoreMemory, CoreMemoryError};
 use std::io;
 use std::path::PathBuf;
@@ -122,6 +122,10 @@ fn job_text(input: &PromptInput<'_>) -> String {
         text += &format!("Project: {}\n\n", one_line(project));
     }
     text += job.spec.prompt.trim();
+    if matches!(job.spec.kind, Kind::Capture | Kind::Consolidate) {
+        // A judgement in one answer: its prompt says all there is to say about it.
+        return text + "\n";
+    }
     if job.attempts + job.losses > 0 {
         let how = match (&job.outcome, &job.note) {
             (Some(outcome), Some(note)) => format!("{outcome}: {}", one_line(note)),

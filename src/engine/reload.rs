@@ -3,7 +3,8 @@
 
 use super::dispatch::backend_capacity;
 use super::input::{Input, Reread};
-use super::state::State;
+use super::memories::MemoryRequest;
+use super::state::{Effect, State};
 use crate::config::{SETTINGS_FILE, Settings, Workspace, backends};
 use crate::domain::Timestamp;
 use crate::store::{Event, StoreError, Tx};
@@ -54,7 +55,13 @@ fn read(workspace: &Workspace, old: &Settings) -> Result<Reread, String> {
 
 impl State {
     /// Takes over what was read, or says what is wrong with it.
-    pub(super) fn on_settings(&mut self, tx: &Tx<'_>, read: Result<Reread, String>, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn on_settings(
+        &mut self,
+        tx: &Tx<'_>,
+        read: Result<Reread, String>,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), StoreError> {
         let Reread { settings, backends } = match read {
             Ok(read) => read,
             Err(problems) => {
@@ -74,6 +81,8 @@ impl State {
         }
         self.unread = None;
         self.settings = Arc::new(settings);
+        self.review_at = self.settings.next_review(now);
+        out.push(Effect::Memory(MemoryRequest::Settings(self.settings.clone())));
         self.backends = backends;
         self.expected.set_defaults(self.settings.expected());
         self.capacity.limits = self.settings.capacity();

@@ -3,6 +3,7 @@
 
 use super::desk::Desk;
 use super::host::{Host, HostError, Over};
+use super::library::Library;
 use crate::config::{Settings, Workspace};
 use crate::os::clock;
 use crate::wire::{Answer, ControlFrame, ControlReply, EngineMode, Query, Snapshot};
@@ -50,10 +51,11 @@ impl Seat {
         let (publish, snapshots) = watch::channel(Arc::new(Snapshot::starting(clock::now(), workspace.name())));
         let (answer, answers) = mpsc::channel(64);
         let socket = workspace.socket();
-        let desk = Desk::start(workspace.clone(), settings.clone(), answer, Arc::new(move || super::wake(&socket)))?;
+        let library = Library::new(workspace.clone());
+        let desk = Desk::start(workspace.clone(), settings.clone(), library.clone(), answer, Arc::new(move || super::wake(&socket)))?;
         let host = Arc::new(Mutex::new(None));
         let only_attach = options.only_attach;
-        let thread = Follow { workspace: workspace.clone(), settings: settings.clone(), only_attach, host: host.clone(), publish };
+        let thread = Follow { workspace: workspace.clone(), settings: settings.clone(), library, only_attach, host: host.clone(), publish };
         std::thread::Builder::new().name("seat".into()).spawn(move || thread.run())?;
         Ok(Seat { workspace, settings, options, host, desk, snapshots, answers: Some(answers) })
     }
@@ -142,6 +144,7 @@ impl Seat {
 struct Follow {
     workspace: Workspace,
     settings: Arc<Settings>,
+    library: Library,
     only_attach: bool,
     host: Arc<Mutex<Option<Host>>>,
     publish: watch::Sender<Arc<Snapshot>>,
@@ -164,7 +167,7 @@ impl Follow {
 
     /// Hosts the engine until it has ended, if none runs elsewhere.
     fn host(&self) {
-        match Host::start(self.workspace.clone(), self.settings.clone(), self.publish.clone()) {
+        match Host::start(self.workspace.clone(), self.settings.clone(), self.library.clone(), self.publish.clone()) {
             Ok(host) => {
                 let over = host.over();
                 if let Ok(mut slot) = self.host.lock() {

@@ -147,6 +147,9 @@ impl State {
             let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
             say(Severity::Warn, format!("{first}{more}"), "mend it and save: the last good settings are in use", None);
         }
+        if let Some(forgetful) = &self.forgetful {
+            say(Severity::Warn, format!("jobs go without memories: {forgetful}"), "orc doctor says more; jobs go on", None);
+        }
         if let Some(held) = &self.capacity.host {
             say(Severity::Fail, format!("no new starts: {held}"), "free some", None);
         }

@@ -1,9 +1,11 @@
 //! What the engine knows, and how it learns what has changed. The state's methods stand by what they do: `frames` what shims
 //! say, `adopt` what stands behind open attempts, `ended` the end of attempts, `dispatch` starts, `snapshot` the view.
 
+use super::dispatch::Starting;
 use super::input::{Input, Link};
 use super::launcher::Launch;
 use super::live::Lives;
+use super::memories::MemoryRequest;
 use crate::config::{Backend, Settings, Workspace};
 use crate::domain::{
     AttemptId, Capacity, Decision, ExitReport, Expected, JobId, LogLine, Outcome, Queue, Timestamp, Worker, WorkerId, WorkerStatus,
@@ -23,6 +25,7 @@ pub(super) enum Effect {
     Close(Link),
     Launch(Box<Launch>),
     Probe(Box<OpenAttempt>),
+    Memory(MemoryRequest),
 }
 
 impl Effect {
@@ -65,6 +68,16 @@ pub(super) struct State {
     pub adopting: BTreeSet<AttemptId>,
     /// Attempts with events taken in this batch.
     pub acked: BTreeSet<AttemptId>,
+    /// Claimed, and waiting for what memory has for them.
+    pub starting: BTreeMap<AttemptId, Starting>,
+    /// There is somebody to ask for memories.
+    pub remembers: bool,
+    /// Why jobs go without memories, while they do.
+    pub forgetful: Option<String>,
+    /// When the day is reviewed next.
+    pub review_at: Option<Timestamp>,
+    /// When what was learned and could not be kept is tried again.
+    pub learn_at: Option<Timestamp>,
     pub next_date: Option<Timestamp>,
     /// When the next unanswered card takes its default.
     pub next_deadline: Option<Timestamp>,
@@ -130,6 +143,9 @@ impl State {
         for live in self.lives.values_mut() {
             live.probing = true;
         }
+        self.starting.clear();
+        self.learn_at = Some(now);
+        self.review_at = self.first_review(store, now)?;
         self.queue = Queue::default();
         self.last_event = store.last_event()?;
         self.stand_ins = super::failover::stand_ins(&self.settings, &self.backends, &store.engine_state()?.pauses);
@@ -146,7 +162,7 @@ impl State {
     /// Opens the raw log; what it lacks is still to be written.
     fn open_episodes(&mut self, store: &Store) -> Result<(), StoreError> {
         self.unwritten.clear();
-        self.episodes = match Episodes::open(&self.workspace.episodic_dir()) {
+        self.episodes = match Episodes::open(&self.workspace.episodic_dir(), self.settings.log_entries as usize) {
             Ok(episodes) => {
                 self.unwritten = store.log_after(episodes.last(), usize::MAX >> 1)?;
                 Some(episodes)
@@ -260,7 +276,10 @@ impl State {
             }
             Input::ShimGone { attempt } => self.look_again(tx, attempt, out),
             Input::Probed { attempt, probe } => self.on_probe(tx, attempt, probe, now, out),
-            Input::Settings(read) => self.on_settings(tx, *read, now),
+            Input::Recalled { attempt, found } => self.on_recalled(tx, attempt, found, now, out),
+            Input::Learned { attempt, outcome } => self.on_learned(tx, attempt, outcome, now),
+            Input::Digest { day, prompt } => self.on_digest(tx, &day, prompt, now),
+            Input::Settings(read) => self.on_settings(tx, *read, now, out),
             Input::Wake | Input::LinkGone { .. } | Input::Stop { .. } => Ok(()),
         }
     }
@@ -315,6 +334,16 @@ impl State {
     pub(super) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
         let pauses = self.switches.pauses.values().filter_map(|(p, _)| p.until);
         let window = (!self.queue.is_empty()).then(|| self.capacity.budget.next_change(&self.capacity.limits.budget, now)).flatten();
-        self.next_date.into_iter().chain(self.next_deadline).chain(pauses).chain(window).chain(self.queue.next_ready(now)).min()
+        let starting = self.starting.values().map(|s| s.until);
+        let memory = self.review_at.into_iter().chain(self.learn_at);
+        self.next_date
+            .into_iter()
+            .chain(self.next_deadline)
+            .chain(pauses)
+            .chain(starting)
+            .chain(memory)
+            .chain(window)
+            .chain(self.queue.next_ready(now))
+            .min()
     }
 }

@@ -59,6 +59,10 @@ pub fn apply(tx: &Tx<'_>, command: &Command, who: &Actor, now: Timestamp) -> Res
         }
         Command::RejectProject { project, reason } => tx.move_project(*project, ProjectState::Rejected, Some(reason), actor, now),
         Command::ReopenProject { project } => tx.move_project(*project, ProjectState::Active, None, actor, now),
+        Command::VetoMemory { job, memory, on } => tx.veto(*job, *memory, *on, actor, now),
+        Command::ForgetMemory { .. } | Command::RestoreMemory { .. } | Command::EditMemory { .. } | Command::SettleMemory { .. } => {
+            Ok(refused("memories are not in the database: this command is for the memory store"))
+        }
     }
 }
 

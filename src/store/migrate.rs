@@ -5,7 +5,11 @@ use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 use std::path::{Path, PathBuf};
 
-const STEPS: &[M<'static>] = &[M::up(include_str!("migrations/0001_spine.sql")), M::up(include_str!("migrations/0002_decisions.sql"))];
+const STEPS: &[M<'static>] = &[
+    M::up(include_str!("migrations/0001_spine.sql")),
+    M::up(include_str!("migrations/0002_decisions.sql")),
+    M::up(include_str!("migrations/0003_memory.sql")),
+];
 const SET: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// The schema that this program knows.

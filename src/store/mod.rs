@@ -13,6 +13,7 @@ mod list;
 mod migrate;
 mod pages;
 mod projects;
+mod recalls;
 mod row;
 mod workers;
 
@@ -25,6 +26,7 @@ pub use events::Event;
 pub use jobs::Added;
 pub use pages::Day;
 pub use projects::{Project, Task};
+pub use recalls::Lesson;
 pub use workers::NewWorker;
 
 use rusqlite::{Connection, OpenFlags};

@@ -3,8 +3,8 @@
 use super::frame::SpooledEvent;
 use super::snapshot::WorkerRow;
 use crate::domain::{
-    Applied, Attempt, AttemptId, Command, Job, JobFilter, JobId, JobPage, JobRow, LogFilter, LogLine, Page, PromptPart, StateCounts,
-    Verdict, WorkerId,
+    Applied, Attempt, AttemptId, Category, Command, Injected, Job, JobFilter, JobId, JobPage, JobRow, LogFilter, LogLine, Memory, MemoryFilter,
+    MemoryId, Page, PromptPart, Recalled, StateCounts, Verdict, WorkerId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,6 +25,14 @@ pub enum Query {
     Worker { worker: WorkerId },
     /// Lease a worker for its operator: it is paused, and the answer says how its session is gone on with by hand.
     Step { worker: WorkerId },
+    /// Memories that a text finds, with their scores; counts as no recall.
+    MemorySearch { text: String, category: Option<Category>, limit: usize },
+    /// Memories by filter, newest first.
+    Memories { filter: MemoryFilter, page: Page },
+    /// One memory.
+    Memory { memory: MemoryId },
+    /// What a job was given from memory, by attempt, best first.
+    Recalls { job: JobId },
     /// Not a question: a command to apply.
     Command(Command),
 }
@@ -56,6 +64,23 @@ pub enum Answer {
     },
     Worker(Box<WorkerDetail>),
     Step(Box<Step>),
+    /// Best first.
+    MemorySearch {
+        text: String,
+        category: Option<Category>,
+        found: Vec<Recalled>,
+    },
+    Memories {
+        filter: MemoryFilter,
+        page: Page,
+        rows: Vec<Memory>,
+        more: bool,
+    },
+    Memory(Box<Memory>),
+    Recalls {
+        job: JobId,
+        recalls: Vec<Injected>,
+    },
     Applied {
         command: Command,
         applied: Applied,

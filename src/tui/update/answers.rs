@@ -63,6 +63,7 @@ fn failed(model: &mut Model, query: Query, message: String) -> Vec<Effect> {
             batches::finished(model, &command, Err(message));
             return Vec::new();
         }
+        Query::MemorySearch { .. } | Query::Memories { .. } | Query::Memory { .. } | Query::Recalls { .. } => {}
         Query::Jobs { .. } => model.jobs.give_up(),
         Query::Log { .. } => {
             model.dash.log.give_up();

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
-use world::{Owner, SimLauncher, World};
+use world::{Owner, SimLauncher, SimMemories, World};
 
 const MAX_RUNNING: u32 = 4;
 const RESERVED: u32 = 1;
@@ -123,6 +123,7 @@ async fn engines(
             settings: settings.clone(),
             backends: built_in(),
             launcher: SimLauncher { world: world.clone(), inputs: inputs.clone() },
+            memories: Some(Box::new(SimMemories { world: world.clone(), inputs: inputs.clone() })),
             shim: "orc-shim".into(),
             outboxes,
             publish,

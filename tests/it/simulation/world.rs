@@ -2,8 +2,11 @@
 //! outlives every engine.
 
 use futures::{SinkExt, StreamExt};
-use orc::domain::{AgentEvent, AttemptId, ExitReport, JobId, Limit, LimitKind, Outcome, ProcessIdentity, Timestamp, Usage};
-use orc::engine::{Clock, Gateway, Input, Launch, Launcher, Probe};
+use orc::domain::{
+    AgentEvent, AttemptId, Category, ExitReport, JobId, Limit, LimitKind, Memory, MemoryId, MemorySource, Outcome, ProcessIdentity,
+    Recalled, Terms, Timestamp, Usage,
+};
+use orc::engine::{Clock, Gateway, Input, Launch, Launcher, Memories, MemoryRequest, Probe};
 use orc::store::OpenAttempt;
 use orc::wire::{EngineFrame, Heartbeat, Hello, MAX_FRAME, PROTOCOL, ShimFrame, SpooledEvent, files};
 use std::collections::BTreeMap;
@@ -442,6 +445,50 @@ impl Launcher for SimLauncher {
             if launcher.inputs.send(Input::Probed { attempt: id, probe }).await.is_ok() && alive {
                 launcher.watch(id);
             }
+        });
+    }
+}
+
+/// A memory that answers at once, late, or never, as the dice fall.
+pub struct SimMemories {
+    pub world: World,
+    pub inputs: mpsc::Sender<Input>,
+}
+
+impl Memories for SimMemories {
+    fn ask(&mut self, request: MemoryRequest) {
+        let (answer, delay) = match request {
+            MemoryRequest::Recall { attempt, now, .. } => {
+                let memory = Memory {
+                    id: MemoryId(1),
+                    text: "The simulation's clock is not the wall's.".into(),
+                    category: Category::Fact,
+                    importance: 0.5,
+                    source: MemorySource::Operator,
+                    external: false,
+                    created_at: now,
+                    last_recalled_at: None,
+                    access_count: 0,
+                    superseded_by: None,
+                    superseded_at: None,
+                    disputed: false,
+                    forgotten_at: None,
+                };
+                let recalled = Recalled { memory, score: 0.7, terms: Terms::default(), penalised: false, cosine: 0.5, lexical: 0.5 };
+                let dice = if self.world.get().faults { self.world.get().rng.u32(..20) } else { 0 };
+                let found = if dice == 1 { Err("the store cannot be opened".into()) } else { Ok(vec![recalled]) };
+                (Input::Recalled { attempt, found }, if dice == 2 { Duration::from_secs(10) } else { Duration::ZERO })
+            }
+            MemoryRequest::Learn { lesson, .. } => (Input::Learned { attempt: lesson.attempt, outcome: Ok("kept".into()) }, Duration::ZERO),
+            MemoryRequest::Digest { day, .. } => (Input::Digest { day, prompt: Ok(None) }, Duration::ZERO),
+            MemoryRequest::Injected { .. } | MemoryRequest::Settings(_) => return,
+        };
+        let inputs = self.inputs.clone();
+        tokio::spawn(async move {
+            if !delay.is_zero() {
+                sleep(delay).await;
+            }
+            let _ = inputs.send(answer).await;
         });
     }
 }

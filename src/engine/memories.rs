@@ -1,0 +1,132 @@
+//! What the engine asks of memory. Everything that comes of it comes back as an `Input`.
+
+use super::digest::digest;
+use super::input::Input;
+use super::library::{Library, learn};
+use crate::config::{Settings, Workspace};
+use crate::domain::{AttemptId, MemoryId, Timestamp};
+use crate::memory::MemoryError;
+use crate::os::clock;
+use crate::store::Lesson;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// One wish.
+#[derive(Debug)]
+pub enum MemoryRequest {
+    /// What bears on a prompt. Answered by `Input::Recalled`.
+    Recall { attempt: AttemptId, query: String, wanted: usize, without: Vec<MemoryId>, now: Timestamp },
+    /// These went into a prompt: they count as recalled.
+    Injected { memories: Vec<MemoryId>, now: Timestamp },
+    /// Keep what a job taught. Answered by `Input::Learned`.
+    Learn { lesson: Lesson, now: Timestamp },
+    /// Make the prompt of a day's review. Answered by `Input::Digest`.
+    Digest { day: String, now: Timestamp },
+    /// The settings have changed.
+    Settings(Arc<Settings>),
+}
+
+/// Who is asked. Two implementations: the memory store's thread, and the simulation's.
+pub trait Memories {
+    /// Takes a request and returns at once.
+    fn ask(&mut self, request: MemoryRequest);
+}
+
+/// The memory store's thread: it answers what the loop asks, one after the other, and ends with its sender.
+pub struct MemoryThread {
+    requests: std::sync::mpsc::Sender<MemoryRequest>,
+    /// Ends the upkeep's thread with this one's owner.
+    _upkeep: std::sync::mpsc::Sender<()>,
+}
+
+/// Between two looks at what the store and the raw log need.
+const UPKEEP: Duration = Duration::from_secs(60);
+
+impl MemoryThread {
+    /// Starts it, and a second one for upkeep, which may take long and keeps nobody waiting.
+    ///
+    /// # Errors
+    /// A thread cannot be started.
+    pub fn start(library: Library, workspace: Workspace, settings: Arc<Settings>, inputs: mpsc::Sender<Input>) -> std::io::Result<Self> {
+        let (requests, inbox) = std::sync::mpsc::channel();
+        let (upkeep, over) = std::sync::mpsc::channel::<()>();
+        let newest = Arc::new(Mutex::new(settings));
+        let (kept, log) = (library.clone(), workspace.episodic_dir());
+        let seen = newest.clone();
+        std::thread::Builder::new().name("upkeep".into()).spawn(move || {
+            loop {
+                let settings = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let now = clock::now();
+                let done = kept.store(&settings).and_then(|store| store.maintain(now));
+                if let Err(e) = done {
+                    tracing::warn!("upkeep of the memory store: {e}");
+                }
+                if let Err(e) = crate::memory::drop_old_days(&log, &settings.day(now - settings.log_window)) {
+                    tracing::warn!("old days of the raw log in {}: {e}", log.display());
+                }
+                if over.recv_timeout(UPKEEP) != Err(RecvTimeoutError::Timeout) {
+                    return;
+                }
+            }
+        })?;
+        std::thread::Builder::new().name("memory".into()).spawn(move || {
+            // Loading begins before anybody asks.
+            let first = newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Err(e) = library.store(&first) {
+                tracing::warn!("{e}");
+            }
+            while let Ok(request) = inbox.recv() {
+                if let MemoryRequest::Settings(settings) = request {
+                    *newest.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+                    continue;
+                }
+                let settings = newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                if let Some(answer) = answer(&library, &workspace, &settings, request)
+                    && inputs.blocking_send(answer).is_err()
+                {
+                    return;
+                }
+            }
+        })?;
+        Ok(MemoryThread { requests, _upkeep: upkeep })
+    }
+}
+
+impl Memories for MemoryThread {
+    fn ask(&mut self, request: MemoryRequest) {
+        // The thread ends only with this sender, or with the engine.
+        let _ = self.requests.send(request);
+    }
+}
+
+fn answer(library: &Library, workspace: &Workspace, settings: &Settings, request: MemoryRequest) -> Option<Input> {
+    let said = |e: MemoryError| e.to_string();
+    match request {
+        MemoryRequest::Recall { attempt, query, wanted, without, now } => {
+            let found = library.store(settings).and_then(|store| {
+                let mut found = store.recall(&query, wanted + without.len(), None, now)?;
+                found.retain(|r| !without.contains(&r.memory.id));
+                found.truncate(wanted);
+                Ok(found)
+            });
+            Some(Input::Recalled { attempt, found: found.map_err(said) })
+        }
+        MemoryRequest::Injected { memories, now } => {
+            if let Err(e) = library.store(settings).and_then(|store| store.mark_recalled(&memories, now)) {
+                tracing::warn!("recalls are not counted: {e}");
+            }
+            None
+        }
+        MemoryRequest::Learn { lesson, now } => {
+            let outcome = library.store(settings).and_then(|store| learn(&store, &lesson, settings, now)).map_err(said);
+            Some(Input::Learned { attempt: lesson.attempt, outcome })
+        }
+        MemoryRequest::Digest { day, now } => {
+            let prompt = library.store(settings).map_err(said).and_then(|store| digest(&store, workspace, settings, &day, now));
+            Some(Input::Digest { day, prompt })
+        }
+        MemoryRequest::Settings(_) => None,
+    }
+}
