@@ -163,7 +163,17 @@ fn summary(lines: &[LogLine]) -> Option<LogLine> {
     let time = |l: &LogLine| l.at.rfc3339().get(..19).unwrap_or_default().to_owned();
     let text = format!("{} entries of {} job(s), {}Z to {}Z: {}", lines.len(), jobs.len(), time(first), time(last), counts.join(", "));
     let severity = lines.iter().map(|l| l.severity).max().unwrap_or(last.severity);
-    Some(LogLine { id: last.id, at: first.at, severity, actor: "engine".into(), what: SUMMARY.into(), job: None, attempt: None, text })
+    Some(LogLine {
+        id: last.id,
+        at: first.at,
+        severity,
+        actor: "engine".into(),
+        what: SUMMARY.into(),
+        job: None,
+        title: None,
+        attempt: None,
+        text,
+    })
 }
 
 /// Every entry of a day as it was written, oldest first: those that stand in summaries are read from the compressed file.
