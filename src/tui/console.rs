@@ -68,6 +68,8 @@ pub struct Console<'a> {
 }
 
 /// What woke the loop.
+// One at a time, and moved on at once: a box would cost more than the room.
+#[allow(clippy::large_enum_variant)]
 enum Woken {
     Signal(Signal),
     Readable,
@@ -376,6 +378,8 @@ impl<'a> Console<'a> {
 }
 
 /// What came of an effect.
+// As above.
+#[allow(clippy::large_enum_variant)]
 pub enum Done {
     Silently,
     Says(Msg),

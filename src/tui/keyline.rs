@@ -30,6 +30,7 @@ pub(super) fn here(model: &Model) -> Keys {
             keys.extend([(NextPane, "detail"), (Filter, "filter"), (Copy, "copy name")]);
             keys
         }
+        (None, View::Memory) => memories(model),
         (None, View::Logs) => log(model, model.logs.follow),
     };
     if !model.undo.is_empty() {
@@ -47,6 +48,10 @@ fn job(model: &Model) -> Keys {
             vec![(Open, "unfold"), (Follow, if open.transcript.follow { "freeze" } else { "follow" }), (FoldAll, "unfold all")]
         }
         Tab::Overview => vec![(Open, "open")],
+        Tab::Memory => match open.recalled() {
+            Some(r) => vec![(Veto, if r.vetoed { "lift the veto" } else { "veto for this job" })],
+            None => Vec::new(),
+        },
         _ => Vec::new(),
     };
     keys.push((NextPane, "next part"));
@@ -132,6 +137,25 @@ fn log(model: &Model, follow: bool) -> Keys {
     keys
 }
 
+fn memories(model: &Model) -> Keys {
+    use Action::*;
+    let m = &model.memories;
+    let mut keys = Vec::new();
+    if !m.filter.is_empty() {
+        keys.push((Back, "clear search"));
+    }
+    keys.push((Filter, "search"));
+    if let Some(row) = m.selected() {
+        keys.extend([(Edit, "edit"), (Kill, if row.memory.forgotten_at.is_some() { "restore" } else { "forget" })]);
+        if row.memory.superseded_by.is_some() {
+            keys.push((Settle, "settle"));
+        }
+        keys.push((Copy, "copy"));
+    }
+    keys.extend([(Right, "next kind"), (NextPane, if m.reading { "list" } else { "in full" })]);
+    keys
+}
+
 fn hold_worker(model: &Model) -> &'static str {
     match focused_worker(model) {
         Some(w) if w.status == WorkerStatus::Paused => "resume worker",
@@ -175,6 +199,8 @@ pub(super) fn key_line(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Po
         Some(Overlay::Form(_)) => {
             &[("ctrl-s", "dispatch"), ("tab", "next field"), ("↑↓", "choose"), ("ctrl-o", "editor"), ("esc", "close, keep the draft")]
         }
+        Some(Overlay::Remember(_)) => &[("ctrl-s", "save"), ("tab", "next field"), ("esc", "leave it as it was")],
+        Some(Overlay::Card(_)) => &[("1", "the newer"), ("2", "the older"), ("3", "both"), ("esc", "later")],
         Some(Overlay::Leave(_)) => &[("enter", "hand over"), ("e", "end the engine"), ("esc", "stay")],
         None => &[],
     };

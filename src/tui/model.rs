@@ -7,6 +7,7 @@ use super::screens::job::JobScreen;
 use super::screens::jobs::Jobs;
 use super::screens::logs::{Book, LogView};
 use super::screens::look::Look;
+use super::screens::memory::Memories;
 use super::screens::workers::Workers;
 use super::theme::Theme;
 use crate::domain::{Command, ProjectId, Timestamp};
@@ -47,6 +48,7 @@ pub(super) enum View {
     Dashboard,
     Jobs,
     Workers,
+    Memory,
     Logs,
 }
 
@@ -103,6 +105,7 @@ pub struct Model {
     pub(super) dash: Dashboard,
     pub(super) jobs: Jobs,
     pub(super) workers: Workers,
+    pub(super) memories: Memories,
     pub(super) book: Book,
     pub(super) logs: LogView,
     /// Opened jobs, each over the one it was opened from.
@@ -128,6 +131,7 @@ impl Model {
             dash: Dashboard::default(),
             jobs: Jobs::default(),
             workers: Workers::default(),
+            memories: Memories::default(),
             book: Book::default(),
             logs: LogView::default(),
             open: Vec::new(),

@@ -5,7 +5,7 @@ use super::keymap::Action;
 use super::model::{Model, View};
 use super::overlays::clear;
 use super::screens::dashboard;
-use super::screens::{job, jobs, logs, workers};
+use super::screens::{job, jobs, logs, memory, workers};
 use super::text;
 use super::widgets::{Pen, empty, fold, pane};
 use crate::wire::{EngineMode, Severity};
@@ -31,6 +31,7 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
         (None, View::Dashboard) => dashboard::draw(model, room, buf),
         (None, View::Jobs) => jobs::draw(model, room, buf),
         (None, View::Workers) => workers::draw(model, room, buf),
+        (None, View::Memory) => memory::draw(model, room, buf),
         (None, View::Logs) => log(model, room, buf),
     }
     let last = Rect { y: area.bottom() - 1, height: 1, ..area };
@@ -104,6 +105,7 @@ fn header(model: &Model, area: Rect, buf: &mut Buffer) {
         (Action::Dashboard, "Dashboard", View::Dashboard),
         (Action::Jobs, "Jobs", View::Jobs),
         (Action::Workers, "Workers", View::Workers),
+        (Action::Memory, "Memory", View::Memory),
         (Action::Logs, "Logs", View::Logs),
     ]
     .into_iter()

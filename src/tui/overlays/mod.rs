@@ -5,12 +5,14 @@ mod form;
 mod help;
 mod leave;
 mod palette;
+mod remember;
 
 pub use confirm::Confirm;
 pub use form::Form;
 pub use help::Help;
 pub use leave::Leave;
 pub use palette::{Palette, Run};
+pub use remember::{Card, Remember};
 
 use super::model::Model;
 use super::widgets::Input;
@@ -25,6 +27,8 @@ pub enum Overlay {
     Confirm(Confirm),
     Form(Box<Form>),
     Leave(Leave),
+    Remember(Box<Remember>),
+    Card(Box<Card>),
     /// The filter of the focused list, being typed. It is drawn in the key line; `before` comes back with Esc.
     Filter {
         input: Input,
@@ -55,6 +59,8 @@ impl Overlay {
             Overlay::Confirm(confirm) => confirm.draw(model, area, buf),
             Overlay::Form(form) => return form.draw(model, area, buf),
             Overlay::Leave(leave) => leave.draw(model, area, buf),
+            Overlay::Remember(form) => return form.draw(model, area, buf),
+            Overlay::Card(card) => card.draw(model, area, buf),
             Overlay::Filter { .. } => {}
         }
         None

@@ -216,6 +216,7 @@ fn entries(model: &Model) -> Vec<Entry> {
         (Action::Dashboard, "goto dashboard"),
         (Action::Jobs, "goto jobs"),
         (Action::Workers, "goto workers"),
+        (Action::Memory, "goto memory"),
         (Action::Logs, "goto log"),
         (Action::Kill, "kill"),
         (Action::Retry, "retry"),

@@ -5,5 +5,6 @@ pub mod job;
 pub mod jobs;
 pub mod logs;
 pub mod look;
+pub mod memory;
 pub mod worker_table;
 pub mod workers;

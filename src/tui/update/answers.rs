@@ -33,6 +33,21 @@ pub fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
             model.logs.take(&model.book, &filter, &page, lines, more);
         }
         Answer::Worker(detail) => model.workers.take(detail),
+        Answer::MemorySearch { text, category, found } => model.memories.take_found(&text, category, found),
+        Answer::Memories { filter, page, rows, more } => model.memories.take(&filter, &page, rows, more),
+        Answer::Memory(memory) => {
+            for overlay in &mut model.overlays {
+                if let Overlay::Card(card) = overlay {
+                    card.take(&memory);
+                }
+            }
+        }
+        Answer::Recalls { job, recalls } => {
+            model.dash.recall.take(job, &recalls);
+            for open in model.open.iter_mut().filter(|j| j.id == job) {
+                open.take_recalls(recalls.clone());
+            }
+        }
         Answer::Step(step) => {
             model.say(Severity::Info, format!("stepping into the session of {} …", step.name));
             return vec![Effect::StepInto(step)];
@@ -69,14 +84,19 @@ fn failed(model: &mut Model, query: Query, message: String) -> Vec<Effect> {
             batches::finished(model, &command, Err(message));
             return Vec::new();
         }
-        Query::MemorySearch { .. } | Query::Memories { .. } | Query::Memory { .. } | Query::Recalls { .. } => {}
         Query::Jobs { .. } => model.jobs.give_up(),
         Query::Log { .. } => {
             model.dash.log.give_up();
             model.logs.give_up();
         }
         Query::Worker { worker } => model.workers.give_up(worker),
-        Query::Step { .. } => {}
+        Query::Step { .. } | Query::Recalls { .. } => {}
+        Query::Memory { .. } => model.overlays.retain(|o| !matches!(o, Overlay::Card(_))),
+        Query::MemorySearch { .. } | Query::Memories { .. } => {
+            // said in the pane: a toast for each letter that is typed says no more
+            model.memories.give_up(&message);
+            return Vec::new();
+        }
         Query::Job { job } => {
             let waits = |o: &Overlay| matches!(o, Overlay::Confirm(c) if c.awaits == Some(job));
             model.overlays.retain(|o| !waits(o));
@@ -97,6 +117,8 @@ fn failed(model: &mut Model, query: Query, message: String) -> Vec<Effect> {
 fn applied_(model: &mut Model, command: &Command, applied: Applied) -> Vec<Effect> {
     // whatever it was, lists on screen may be old now
     model.jobs.touch();
+    model.memories.touch();
+    model.dash.recall.touch();
     for open in &mut model.open {
         open.touch();
     }

@@ -27,6 +27,7 @@ pub fn paste(model: &mut Model, pasted: &str) {
     match model.overlays.last_mut() {
         Some(Overlay::Form(form)) => form.paste(pasted),
         Some(Overlay::Palette(palette)) => palette.paste(pasted),
+        Some(Overlay::Remember(form)) => form.paste(pasted),
         Some(Overlay::Filter { input, .. }) => {
             input.insert(pasted);
             let text = input.text().to_owned();
@@ -55,6 +56,8 @@ fn layer(model: &mut Model, mut overlay: Overlay, key: KeyEvent, action: Option<
         Overlay::Confirm(confirm) => confirm.key(action),
         Overlay::Form(form) => form.key(key),
         Overlay::Leave(leave) => leave.key(key, action),
+        Overlay::Remember(form) => form.key(key),
+        Overlay::Card(card) => card.key(key),
         Overlay::Filter { input, before } => filter_key(model, input, before, key, action),
     };
     match outcome {
@@ -154,6 +157,10 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Dashboard => go(model, View::Dashboard),
         Action::Jobs => go(model, View::Jobs),
         Action::Workers => go(model, View::Workers),
+        Action::Memory => {
+            go(model, View::Memory);
+            model.memories.touch();
+        }
         Action::Logs => go(model, View::Logs),
         Action::Open => return open(model),
         Action::Back => back(model),
@@ -170,7 +177,11 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::Raise => return commands::reprioritise(model, crate::domain::Priority::raised),
         Action::Lower => return commands::reprioritise(model, crate::domain::Priority::lowered),
+        Action::Kill if model.open.is_empty() && model.view == View::Memory => return commands::forget(model),
         Action::Kill => return commands::kill(model),
+        Action::Veto => return commands::veto(model),
+        Action::Edit => return commands::edit(model),
+        Action::Settle => return commands::settle(model),
         Action::Retry => return commands::retry(model),
         Action::Pause => return commands::pause(model),
         Action::PauseEngine => return commands::pause_engine(model),
@@ -227,6 +238,7 @@ fn moved(model: &mut Model, action: Action) -> bool {
             model.jobs.moved(action)
         }
         View::Workers => model.workers.moved(action),
+        View::Memory => model.memories.moved(action),
         View::Logs => model.logs.moved(action),
     }
 }
@@ -263,6 +275,7 @@ fn filter(model: &mut Model) -> Option<String> {
     match model.view {
         View::Jobs => Some(model.jobs.filter.clone()),
         View::Workers => Some(model.workers.filter.clone()),
+        View::Memory => Some(model.memories.filter.clone()),
         View::Logs => Some(model.logs.filter.clone()),
         View::Dashboard => {
             model.dash.pane = Pane::Log;
@@ -278,6 +291,10 @@ fn set_filter(model: &mut Model, text: &str) {
             model.jobs.narrow(tab, text);
         }
         View::Workers => model.workers.filter = text.to_owned(),
+        View::Memory => {
+            let tab = model.memories.tab;
+            model.memories.narrow(tab, text);
+        }
         View::Logs => model.logs.set_filter(text),
         View::Dashboard => model.dash.log.set_filter(text),
     }
@@ -336,6 +353,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
             model.jobs.narrow(0, &lane);
         }
         (View::Workers, _) => model.workers.reading = true,
+        (View::Memory, _) => model.memories.reading = true,
         _ => model.say(Severity::Info, "this line belongs to no job"),
     }
     Vec::new()
@@ -349,6 +367,7 @@ fn back(model: &mut Model) {
     let filtered = match model.view {
         View::Jobs => !model.jobs.filter.is_empty(),
         View::Workers => !model.workers.filter.is_empty(),
+        View::Memory => !model.memories.filter.is_empty() && !model.memories.reading,
         View::Logs => !model.logs.filter.is_empty(),
         View::Dashboard => !model.dash.log.filter.is_empty(),
     };
@@ -356,6 +375,8 @@ fn back(model: &mut Model) {
         set_filter(model, "");
     } else if model.view == View::Jobs && !model.jobs.marks.is_empty() {
         model.jobs.marks.clear();
+    } else if model.view == View::Memory && model.memories.reading {
+        model.memories.reading = false;
     } else if model.view == View::Workers && model.workers.reading {
         model.workers.reading = false;
     } else if model.view == View::Dashboard {
@@ -374,7 +395,9 @@ fn copy(model: &mut Model) -> Vec<Effect> {
             (View::Dashboard, Pane::Log) => model.dash.log.selected(&model.book),
             _ => None,
         };
+        let memory = model.memories.selected().filter(|_| model.view == View::Memory).map(|r| r.memory.text.clone());
         match (line, commands::focused_job(model), commands::focused_worker(model)) {
+            _ if memory.is_some() => memory.map(|text| (text, "the memory")),
             (Some(line), ..) => Some((format!("{} {} {} {}", line.at, line.actor, line.what, line.text), "the line")),
             (None, Some(id), _) => Some((id.to_string(), "the job's id")),
             (None, None, Some(worker)) => Some((worker.name.clone(), "the worker's name")),

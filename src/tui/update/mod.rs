@@ -11,7 +11,7 @@ use super::model::{Model, View};
 use super::msg::{Effect, Msg};
 use super::overlays::Overlay;
 use super::screens::job::overview::Page;
-use super::screens::{dashboard, job, jobs, workers};
+use super::screens::{dashboard, job, jobs, memory, workers};
 use super::view::body;
 use crate::domain::Timestamp;
 use crate::wire::{EngineMode, Query, Severity, Snapshot};
@@ -104,6 +104,8 @@ fn take_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Effect> {
         // what was asked of the engine that is gone gets no answer any more
         model.asked.clear();
         model.jobs.touch();
+        model.memories.touch();
+        model.dash.recall.touch();
         for job in &mut model.open {
             job.touch();
         }
@@ -127,6 +129,9 @@ pub(super) fn settle(model: &mut Model) {
         View::Dashboard => {
             model.dash.sync(&snapshot, &areas);
             model.dash.log.sync(&model.book, areas.log.map_or(1, dashboard::inside));
+            let about = areas.recall.and_then(|_| dashboard::about(model));
+            let event = snapshot.log.iter().rev().find(|l| l.job == about && about.is_some()).map_or(0, |l| l.id);
+            model.dash.recall.sync(about, event);
         }
         View::Jobs => model.jobs.sync(inside(area.height, jobs::AROUND)),
         View::Workers => {
@@ -142,6 +147,19 @@ pub(super) fn settle(model: &mut Model) {
                 projects: &model.options.choices.projects,
             };
             model.workers.lay_out(row, &page, inside(detail.height, 2));
+        }
+        View::Memory => {
+            let (list, detail) = memory::areas(area);
+            model.memories.sync(inside(list.height, 4));
+            let page = Page {
+                width: inside(detail.width, 4),
+                now: model.now,
+                utc_offset: model.utc_offset,
+                theme: &model.options.theme,
+                snapshot: &snapshot,
+                projects: &model.options.choices.projects,
+            };
+            model.memories.lay_out(&page, inside(detail.height, 2));
         }
         View::Logs => model.logs.sync(&model.book, inside(area.height, 2)),
     }
@@ -177,6 +195,19 @@ fn wants(model: &mut Model) -> Vec<Effect> {
             View::Dashboard => {
                 if let Some(query) = model.dash.log.wants(&model.book) {
                     ask(&mut model.asked, &query, &mut effects);
+                }
+                if let Some(query) = model.dash.recall.wants()
+                    && ask(&mut model.asked, &query, &mut effects)
+                {
+                    model.dash.recall.asked();
+                }
+            }
+            View::Memory => {
+                let busy = model.asked.iter().any(|q| matches!(q, Query::Memories { .. } | Query::MemorySearch { .. }));
+                if let Some(query) = model.memories.wants().filter(|_| !busy)
+                    && ask(&mut model.asked, &query, &mut effects)
+                {
+                    model.memories.asked();
                 }
             }
             View::Logs => {

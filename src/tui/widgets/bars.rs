@@ -9,6 +9,19 @@ use crate::wire::LiveAttempt;
 const EIGHTHS: [&str; 9] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"];
 const LEVELS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
+/// A share of 1 as a bar of `width` columns: what is full, and the rest. One column is a bar of eight heights.
+pub fn share(value: f64, width: usize) -> (String, String) {
+    let value = if value.is_finite() { value.clamp(0.0, 1.0) } else { 0.0 };
+    if width <= 1 {
+        return (LEVELS[((value * 8.0).ceil() as usize).clamp(1, 8)].repeat(width), String::new());
+    }
+    let eighths = (value * width as f64 * 8.0).round() as usize;
+    let mut full = "█".repeat(eighths / 8);
+    full.push_str(EIGHTHS[eighths % 8]);
+    let used = eighths.div_ceil(8);
+    (full, "░".repeat(width - used))
+}
+
 /// A gauge of `width` columns: `used` solid, `reserved` hatched, the rest dotted, and a line where `mark` is. All are shares of 1.
 pub fn gauge(pen: &mut Pen<'_>, width: u16, used: f64, reserved: f64, mark: Option<f64>, theme: &Theme) {
     let width = width.min(pen.left());

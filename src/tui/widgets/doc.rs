@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use super::pen::Pen;
-use crate::domain::{AttemptId, JobId};
+use crate::domain::{AttemptId, JobId, MemoryId};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use ratatui::buffer::Buffer;
@@ -14,6 +14,7 @@ use ratatui::text::Line;
 pub enum Jump {
     Job(JobId),
     Attempt(AttemptId),
+    Memory(MemoryId),
 }
 
 /// One line, already wrapped.

@@ -7,6 +7,7 @@ mod doc;
 mod input;
 mod pane;
 mod pen;
+mod terms;
 
 pub use ascii::fold;
 pub use bars::{gauge, heartbeat, sparkline};
@@ -15,3 +16,4 @@ pub use doc::{Doc, DocLine, Jump};
 pub use input::Input;
 pub use pane::{Frame, center, empty, pane, position};
 pub use pen::Pen;
+pub use terms::{terms, terms_line};

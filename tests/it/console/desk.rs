@@ -3,8 +3,8 @@
 use super::world;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use orc::domain::{
-    AgentEvent, Applied, Attempt, AttemptId, Command, Gate, Hang, Job, JobId, JobRow, JobSpec, JobState, Level, Outcome, PartKind,
-    PromptPart, Usage, Verdict,
+    AgentEvent, Applied, Attempt, AttemptId, Command, Gate, Hang, Injected, Job, JobId, JobRow, JobSpec, JobState, Level, Memory, Outcome,
+    PartKind, PromptPart, Recalled, Standing, Terms, Usage, Verdict,
 };
 use orc::tui::{Choices, ColorLevel, Effect, Ground, Keymap, Model, Msg, Options, Theme, update, view};
 use orc::wire::{Answer, From, JobDetail, JobsFrom, Query, Snapshot, SpooledEvent, Step, WorkerDetail};
@@ -20,6 +20,7 @@ pub struct Console {
     pub snapshot: Snapshot,
     pub rows: Vec<JobRow>,
     pub transcript: Vec<SpooledEvent>,
+    pub memories: Vec<Memory>,
     /// What the next commands come to; else `Done`.
     pub replies: Vec<Applied>,
     /// Every effect that was no question, oldest first; commands included.
@@ -66,6 +67,7 @@ impl Console {
             rows,
             snapshot,
             transcript: transcript(),
+            memories: world::memories(),
             replies: Vec::new(),
             effects: Vec::new(),
             asked: Vec::new(),
@@ -236,6 +238,39 @@ impl Console {
                 })),
                 None => Answer::Failed { query, message: "there is no such worker".to_owned() },
             },
+            Query::MemorySearch { text, category, limit } => {
+                let hits = self.memories.iter().filter(|m| m.holds() && category.is_none_or(|c| m.category == c));
+                let hits = hits.filter(|m| m.text.to_lowercase().contains(&text.to_lowercase()));
+                let found = hits.take(limit).enumerate().map(|(i, m)| found(m, i)).collect();
+                Answer::MemorySearch { text, category, found }
+            }
+            Query::Memories { filter, page } => {
+                let rows: Vec<Memory> = self
+                    .memories
+                    .iter()
+                    .filter(|m| filter.category.is_none_or(|c| m.category == c))
+                    .filter(|m| match filter.standing {
+                        Standing::Holding => m.holds(),
+                        Standing::Superseded => m.superseded_by.is_some(),
+                        Standing::Forgotten => m.forgotten_at.is_some(),
+                        Standing::Any => true,
+                    })
+                    .filter(|m| page.before.is_none_or(|b| m.id.0 < b))
+                    .cloned()
+                    .collect();
+                let more = rows.len() > page.limit;
+                Answer::Memories { filter, page, rows: rows.into_iter().take(page.limit).collect(), more }
+            }
+            Query::Memory { memory } => match self.memories.iter().find(|m| m.id == memory) {
+                Some(m) => Answer::Memory(Box::new(m.clone())),
+                None => Answer::Failed { query, message: "there is no such memory".to_owned() },
+            },
+            Query::Recalls { job } => {
+                let started = self.rows.iter().find(|r| r.id == job).and_then(|r| r.attempt);
+                let given = self.memories.iter().filter(|m| m.holds()).take(3).enumerate();
+                let recalls = started.map(|attempt| given.map(|(i, m)| injected(m, i, job, attempt)).collect()).unwrap_or_default();
+                Answer::Recalls { job, recalls }
+            }
             Query::Step { worker } => match self.snapshot.workers.iter().find(|w| w.id == worker) {
                 Some(w) => Answer::Step(Box::new(Step {
                     worker,
@@ -326,6 +361,31 @@ impl Console {
             result: (row.state == JobState::Done).then(|| "# Done\n\nMoved **12,402** invoices.\n\n| table | rows |\n|---|---|\n| invoices | 12402 |\n| lines | 90211 |\n\n- totals agree\n- the old table stays until Friday\n".to_owned()),
             job,
         }
+    }
+}
+
+fn terms(i: usize) -> Terms {
+    Terms { similarity: 0.91 - i as f64 * 0.2, recency: 0.4 + i as f64 * 0.2, importance: 0.6, access: 0.125 }
+}
+
+fn found(m: &Memory, i: usize) -> Recalled {
+    Recalled { memory: m.clone(), score: 0.71 - i as f64 * 0.13, terms: terms(i), penalised: i == 1, cosine: 0.5, lexical: 0.5 }
+}
+
+fn injected(m: &Memory, i: usize, job: JobId, attempt: AttemptId) -> Injected {
+    Injected {
+        job,
+        attempt,
+        rank: i as u32 + 1,
+        memory: m.id,
+        category: m.category,
+        text: m.text.clone(),
+        external: m.external,
+        score: 0.71 - i as f64 * 0.13,
+        terms: terms(i),
+        penalised: i == 1,
+        vetoed: false,
+        at: world::ago(840),
     }
 }
 

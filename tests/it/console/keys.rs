@@ -2,7 +2,7 @@
 
 use super::desk::{Console, options};
 use super::world;
-use orc::domain::{Applied, AttemptId, Command, JobId, JobState, Lane, Priority, Seen, WorkerId};
+use orc::domain::{Applied, AttemptId, Category, Command, JobId, JobState, Lane, MemoryId, Priority, Seen, Settle, WorkerId};
 use orc::tui::{Effect, Keymap, Msg};
 use orc::wire::{Answer, EngineMode, Query, Severity};
 
@@ -516,4 +516,57 @@ fn what_matters_among_the_workers_is_at_the_top_of_a_pane_nobody_has_chosen_in()
         drop(l);
     });
     assert!(first(&mut c).contains("claude-main"), "{}", c.screen());
+}
+
+#[test]
+fn memories_are_searched_as_one_types_forgotten_and_brought_back() {
+    let mut c = busy();
+    c.keys("5");
+    assert!(c.screen().contains("Commit messages in the imperative"), "{}", c.screen());
+    c.keys("/ 'staging'");
+    let screen = c.screen();
+    assert!(screen.contains("0.71") && !screen.contains("Commit messages"), "{screen}");
+    assert!(c.asked.iter().any(|q| matches!(q, Query::MemorySearch { text, .. } if text == "staging")));
+    c.replies = vec![Applied::Done { message: "forgotten".into(), undo: Some(Command::RestoreMemory { memory: MemoryId(7) }) }];
+    c.keys("enter x");
+    assert_eq!(c.commands(), [Command::ForgetMemory { memory: MemoryId(7) }], "it is not asked about: u takes it back");
+    c.keys("u");
+    assert_eq!(c.commands()[1], Command::RestoreMemory { memory: MemoryId(7) });
+}
+
+#[test]
+fn a_memory_is_changed_in_a_form() {
+    let mut c = busy();
+    c.keys("5 j e '!' tab down tab backspace backspace backspace backspace '2' ctrl-s");
+    assert!(c.screen().contains("importance is a number from 0 to 1"), "{}", c.screen());
+    c.keys("backspace '0.9' enter");
+    let commands = c.commands();
+    let [Command::EditMemory { memory, text, category, importance }] = commands.as_slice() else { panic!("{commands:?}") };
+    assert_eq!((*memory, *category, *importance), (MemoryId(8), Some(Category::Decision), Some(0.9)));
+    assert!(text.as_ref().unwrap().ends_with("60 characters.!"));
+}
+
+#[test]
+fn a_contradiction_is_settled_with_one_key_and_both_texts_in_sight() {
+    let mut c = busy();
+    c.keys("5 left left");
+    assert!(c.screen().contains("1 to settle"), "{}", c.screen());
+    c.keys("c");
+    let screen = c.screen();
+    assert!(screen.contains("until the totals agree") && screen.contains("at once"), "{screen}");
+    c.keys("x 2");
+    assert_eq!(c.commands(), [Command::SettleMemory { memory: MemoryId(5), keep: Settle::Older }]);
+}
+
+#[test]
+fn what_a_job_was_given_shows_with_its_terms_and_is_vetoed() {
+    let mut c = busy();
+    assert!(c.screen().contains("Recalled"), "{}", c.screen());
+    c.keys("tab tab j enter tab tab");
+    let screen = c.screen();
+    assert!(screen.contains("½ given within the hour before") && screen.contains("0.71"), "{screen}");
+    c.keys("v");
+    assert!(c.commands().is_empty(), "a heading is no memory");
+    c.keys("j v");
+    assert_eq!(c.commands(), [Command::VetoMemory { job: JobId(1471), memory: MemoryId(9), on: true }]);
 }

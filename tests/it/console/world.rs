@@ -1,8 +1,8 @@
 //! Values that a console might be shown: an empty workspace, a busy one, one in trouble.
 
 use orc::domain::{
-    AttemptId, Hang, JobId, JobState, Kind, Lane, Limit, LimitKind, Liveness, Outcome, Priority, Timestamp, WaitReason, WorkerId,
-    WorkerStatus,
+    AttemptId, Category, Hang, JobId, JobState, Kind, Lane, Limit, LimitKind, Liveness, Memory, MemoryId, MemorySource, Outcome, Priority,
+    Timestamp, WaitReason, WorkerId, WorkerStatus,
 };
 use orc::wire::{
     Attention, BackendPause, BackendRow, BudgetView, EngineMode, HostView, JobRow, LaneView, LiveAttempt, LogLine, Severity, Slots,
@@ -318,6 +318,38 @@ pub fn trouble() -> Snapshot {
         },
     );
     s
+}
+
+/// What is remembered: the ids count down with age; the last but one is disputed.
+pub fn memories() -> Vec<Memory> {
+    let memory = |id: i64, category, text: &str| Memory {
+        id: MemoryId(id),
+        text: text.to_owned(),
+        category,
+        importance: 0.6,
+        source: MemorySource::Job { job: JobId(1400 + id), attempt: None },
+        external: false,
+        created_at: ago(90_000 * (10 - id)),
+        last_recalled_at: Some(ago(400)),
+        access_count: 3,
+        superseded_by: None,
+        superseded_at: None,
+        disputed: false,
+        forgotten_at: None,
+    };
+    let mut all = vec![
+        memory(9, Category::Decision, "Invoices keep their old table until the totals agree for a month."),
+        memory(8, Category::Preference, "Commit messages in the imperative, at most 60 characters."),
+        memory(7, Category::Lesson, "The staging database is restored every night at 02:00; what is written there by day is gone. 日本語"),
+        memory(6, Category::Fact, "The rate limiter lives in src/limits, one file a tenant."),
+        memory(5, Category::Decision, "Invoices move to the new table at once."),
+        memory(4, Category::Event, "A mail says that the printer is to be trusted."),
+    ];
+    all[4].superseded_by = Some(MemoryId(9));
+    all[4].superseded_at = Some(ago(600));
+    all[4].disputed = true;
+    all[5].external = true;
+    all
 }
 
 /// A finished job.

@@ -14,6 +14,8 @@ pub struct Areas {
     pub needs: Option<Rect>,
     pub workers: Rect,
     pub log: Option<Rect>,
+    /// What the selected job was given from memory, beside the log.
+    pub recall: Option<Rect>,
 }
 
 impl Areas {
@@ -35,13 +37,19 @@ impl Areas {
 
 /// Divides the body of the screen.
 pub fn areas(body: Rect, snapshot: &Snapshot) -> Areas {
-    if body.width >= 160 && body.height >= 30 {
+    let mut areas = if body.width >= 160 && body.height >= 30 {
         wide(body, snapshot)
     } else if body.width >= 100 && body.height >= 27 {
         standard(body, snapshot)
     } else {
         narrow(body, snapshot)
+    };
+    if let Some(log) = areas.log.filter(|log| log.width >= 112) {
+        let right = (log.width * 2 / 5).clamp(46, 90);
+        areas.log = Some(Rect { width: log.width - right, ..log });
+        areas.recall = Some(Rect { x: log.right() - right, width: right, ..log });
     }
+    areas
 }
 
 /// Rows from `at` on, `height` of them, in columns `x` to `x + width`.
@@ -64,6 +72,7 @@ fn wide(body: Rect, s: &Snapshot) -> Areas {
         workers: rect(body, 0, body.width, top, workers),
         log: Some(rect(body, 0, body.width, top + workers, rest - workers)),
         strip: None,
+        recall: None,
     }
 }
 
@@ -81,6 +90,7 @@ fn standard(body: Rect, s: &Snapshot) -> Areas {
         needs: None,
         workers: rect(body, 0, body.width, top, workers),
         log: Some(rect(body, 0, body.width, top + workers, rest - workers)),
+        recall: None,
     }
 }
 
@@ -115,6 +125,7 @@ fn narrow(body: Rect, s: &Snapshot) -> Areas {
         strip,
         budget,
         needs: None,
+        recall: None,
     }
 }
 
@@ -130,7 +141,7 @@ mod tests {
             for h in 1..90 {
                 let body = Rect::new(0, 2, w, h);
                 let a = areas(body, &s);
-                let all: Vec<Rect> = [Some(a.lanes), a.strip, a.budget, a.needs, Some(a.workers), a.log]
+                let all: Vec<Rect> = [Some(a.lanes), a.strip, a.budget, a.needs, Some(a.workers), a.log, a.recall]
                     .into_iter()
                     .flatten()
                     .filter(|r| r.area() > 0)

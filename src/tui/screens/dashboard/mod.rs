@@ -3,10 +3,12 @@
 mod budget;
 mod lanes;
 mod layout;
+mod recall;
 
 pub use budget::{BackendKey, strip};
 pub use lanes::LaneItem;
 pub use layout::{Areas, areas};
+pub use recall::{Recall, about};
 
 use super::logs::{LogLook, LogView};
 use super::worker_table::{self, Columns};
@@ -39,6 +41,7 @@ pub struct Dashboard {
     pub worker_ids: Vec<WorkerId>,
     pub backends: Cursor<BackendKey>,
     pub log: LogView,
+    pub recall: Recall,
 }
 
 impl Dashboard {
@@ -119,6 +122,9 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     workers(model, areas.workers, buf);
     if let Some(a) = areas.log {
         log(model, a, buf);
+    }
+    if let Some(a) = areas.recall {
+        recall::draw(model, a, buf);
     }
 }
 

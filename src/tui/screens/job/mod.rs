@@ -3,13 +3,14 @@
 mod blocks;
 mod markdown;
 pub mod overview;
+mod recalled;
 mod transcript;
 mod view;
 
 pub use transcript::Transcript;
 pub use view::{draw, reading_area};
 
-use crate::domain::{AttemptId, JobId, JobState, Timestamp};
+use crate::domain::{AttemptId, Injected, JobId, JobState, Timestamp};
 use crate::tui::keymap::Action;
 use crate::tui::text;
 use crate::tui::theme::Theme;
@@ -26,17 +27,19 @@ pub enum Tab {
     Overview,
     Transcript,
     Prompt,
+    Memory,
     Result,
 }
 
 impl Tab {
-    pub const ALL: [Tab; 4] = [Tab::Overview, Tab::Transcript, Tab::Prompt, Tab::Result];
+    pub const ALL: [Tab; 5] = [Tab::Overview, Tab::Transcript, Tab::Prompt, Tab::Memory, Tab::Result];
 
     pub fn name(self) -> &'static str {
         match self {
             Tab::Overview => "Overview",
             Tab::Transcript => "Transcript",
             Tab::Prompt => "Prompt",
+            Tab::Memory => "Memory",
             Tab::Result => "Result",
         }
     }
@@ -55,8 +58,12 @@ pub struct JobScreen {
     pub transcript: Transcript,
     pub overview: Doc,
     pub prompt: Doc,
+    /// What it was given from memory, once that is known.
+    pub recalls: Option<Vec<Injected>>,
+    pub memory: Doc,
     pub result: Doc,
     stale: bool,
+    recalls_stale: bool,
     was_live: Option<AttemptId>,
     newest_event: i64,
     laid_out: Option<(usize, usize)>,
@@ -76,8 +83,11 @@ impl JobScreen {
             transcript: Transcript::default(),
             overview: Doc::default(),
             prompt: Doc::default(),
+            recalls: None,
+            memory: Doc::default(),
             result: Doc::default(),
             stale: true,
+            recalls_stale: true,
             was_live: None,
             newest_event: 0,
             laid_out: None,
@@ -107,6 +117,9 @@ impl JobScreen {
     /// Takes the job in full.
     pub fn take(&mut self, detail: JobDetail) {
         self.error = None;
+        // another attempt has its own
+        let newest = |d: &JobDetail| d.attempts.iter().map(|a| a.id).max();
+        self.recalls_stale |= self.detail.as_deref().and_then(newest) != newest(&detail);
         self.detail = Some(Box::new(detail));
         self.laid_out = None;
         self.aim();
@@ -119,10 +132,25 @@ impl JobScreen {
         self.transcript.open(self.attempt.or(newest), d.job.spec.backend == "shell");
     }
 
+    /// Takes what the job was given from memory.
+    pub fn take_recalls(&mut self, recalls: Vec<Injected>) {
+        self.recalls = Some(recalls);
+    }
+
+    /// The recalled memory under the cursor, if that is what is read.
+    pub fn recalled(&self) -> Option<&Injected> {
+        let Some(Jump::Memory(id)) = self.memory.jump().filter(|_| self.tab == Tab::Memory) else { return None };
+        // of several attempts the newest says how it stands
+        self.recalls.as_ref()?.iter().rev().find(|r| r.memory == id)
+    }
+
     /// What to ask for.
     pub fn wants(&self) -> Option<Query> {
         if self.stale {
             return Some(Query::Job { job: self.id });
+        }
+        if self.recalls_stale && (self.tab == Tab::Memory || self.beside == Tab::Memory) {
+            return Some(Query::Recalls { job: self.id });
         }
         let shown = self.tab == Tab::Transcript || self.beside == Tab::Transcript;
         if shown { self.transcript.wants() } else { None }
@@ -132,6 +160,7 @@ impl JobScreen {
     pub fn asked(&mut self, query: &Query) {
         match query {
             Query::Job { .. } => self.stale = false,
+            Query::Recalls { .. } => self.recalls_stale = false,
             _ => self.transcript.asked(),
         }
     }
@@ -139,6 +168,7 @@ impl JobScreen {
     /// Asks for everything anew.
     pub fn touch(&mut self) {
         self.stale = true;
+        self.recalls_stale = true;
         self.transcript.poke();
     }
 
@@ -150,6 +180,8 @@ impl JobScreen {
         let Some(d) = &self.detail else { return };
         let lines = overview::lines(d, &Page { width: width(overview), ..page });
         self.overview.set(lines, height(overview));
+        let given = recalled::lines(self.recalls.as_deref().unwrap_or_default(), &Page { width: width(reading), ..page });
+        self.memory.set(given, height(reading));
         let key = (width(reading), height(reading));
         if self.laid_out != Some(key) {
             let (theme, width) = (page.theme, width(reading));
@@ -167,6 +199,7 @@ impl JobScreen {
             Tab::Overview => Some(&mut self.overview),
             Tab::Transcript => None,
             Tab::Prompt => Some(&mut self.prompt),
+            Tab::Memory => Some(&mut self.memory),
             Tab::Result => Some(&mut self.result),
         }
     }
@@ -183,8 +216,8 @@ impl JobScreen {
     pub fn moved(&mut self, action: Action) -> bool {
         let at = Tab::ALL.iter().position(|t| *t == self.tab).unwrap_or(0);
         match action {
-            Action::NextPane | Action::Right => self.show(Tab::ALL[(at + 1) % 4]),
-            Action::PreviousPane | Action::Left => self.show(Tab::ALL[(at + 3) % 4]),
+            Action::NextPane | Action::Right => self.show(Tab::ALL[(at + 1) % Tab::ALL.len()]),
+            Action::PreviousPane | Action::Left => self.show(Tab::ALL[(at + Tab::ALL.len() - 1) % Tab::ALL.len()]),
             Action::Follow => {
                 self.show(Tab::Transcript);
                 self.transcript.toggle_follow();
@@ -223,9 +256,9 @@ impl JobScreen {
                     self.aim();
                     self.show(Tab::Transcript);
                 }
-                None => {}
+                Some(Jump::Memory(_)) | None => {}
             },
-            Tab::Prompt | Tab::Result => {}
+            Tab::Prompt | Tab::Memory | Tab::Result => {}
         }
         None
     }
@@ -236,6 +269,7 @@ impl JobScreen {
             Tab::Overview => Some((self.id.to_string(), "the job's id")),
             Tab::Transcript => self.transcript.selected().map(|b| (b.content(), "the block")),
             Tab::Prompt => self.detail.as_ref().map(|d| (d.job.spec.prompt.clone(), "the prompt")),
+            Tab::Memory => self.recalled().map(|r| (r.text.clone(), "the memory")),
             Tab::Result => self.detail.as_ref().and_then(|d| d.result.clone()).map(|r| (r, "the result")),
         }
     }

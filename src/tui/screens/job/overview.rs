@@ -10,6 +10,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 /// What the page is made for.
+#[derive(Clone, Copy)]
 pub struct Page<'a> {
     pub width: usize,
     pub now: Timestamp,

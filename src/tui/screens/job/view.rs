@@ -85,6 +85,7 @@ fn foot_of(job: &JobScreen, tab: Tab) -> String {
         Tab::Overview => position(&job.overview.cursor.visible(), job.overview.lines.len(), false),
         Tab::Transcript if job.transcript.follow => String::new(),
         Tab::Transcript => position(&job.transcript.cursor.visible(), job.transcript.keys.len(), job.transcript.more_before),
+        Tab::Memory => position(&job.memory.cursor.visible(), job.memory.lines.len(), false),
         Tab::Prompt => position(&job.prompt.cursor.visible(), job.prompt.lines.len(), false),
         Tab::Result => position(&job.result.cursor.visible(), job.result.lines.len(), false),
     }
@@ -133,6 +134,15 @@ fn page(model: &Model, job: &JobScreen, tab: Tab, area: Rect, buf: &mut Buffer, 
     match tab {
         Tab::Overview => job.overview.draw(area, buf, focused, t),
         Tab::Prompt => job.prompt.draw(area, buf, focused, t),
+        Tab::Memory if job.memory.lines.is_empty() => {
+            let says: [&str; 2] = match &job.recalls {
+                None => ["Reading what it was given …", ""],
+                Some(_) if d.attempts.is_empty() => ["Not started yet.", "What it is given from memory is chosen when it starts."],
+                Some(_) => ["This job was given no memory.", "`orc memory search` shows what there is."],
+            };
+            empty(area, buf, &says, t);
+        }
+        Tab::Memory => job.memory.draw(area, buf, focused, t),
         Tab::Result if job.result.lines.is_empty() => {
             let says =
                 if d.job.state.is_final() { "The job left no result." } else { "No result yet: it appears here when the job is done." };

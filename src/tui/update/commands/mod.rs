@@ -2,6 +2,7 @@
 
 mod hold;
 mod kill;
+mod memory;
 mod priority;
 mod retry;
 mod step;
@@ -9,6 +10,7 @@ mod targets;
 
 pub use hold::{drain, pause, pause_engine};
 pub use kill::{kill, kill_id};
+pub use memory::{edit, forget, settle, veto};
 pub use priority::{priority_id, reprioritise};
 pub use retry::{retry, retry_id};
 pub use step::{step, step_id};

@@ -92,6 +92,7 @@ pub fn focused_job(model: &Model) -> Option<JobId> {
     match model.view {
         View::Jobs => model.jobs.cursor.key().copied(),
         View::Logs => model.logs.selected(&model.book).and_then(|l| l.job),
+        View::Memory => None,
         View::Workers => focused_worker(model)?.live.as_ref().map(|l| l.job),
         View::Dashboard => match model.dash.pane {
             Pane::Lanes => match model.dash.lanes.key()? {
