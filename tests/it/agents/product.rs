@@ -185,6 +185,10 @@ fn works_through_the_product(name: &'static str) {
     let file = p.bench.path("tailed");
     std::fs::write(&file, "").unwrap();
     let file = file.to_str().unwrap();
+    if name == "opencode" {
+        // Several that make their database at the same time get in each other's way ("Failed query"): the first alone.
+        p.answer(p.add("steady", "hello", &[]));
+    }
     let killed = p.add("killed", &format!("MOCK:sh=setsid tail -f {file} & tail -f {file}"), &[]);
     let throttled = p.add("throttle", "go on later", &[]);
     let window = p.add("window", "go on much later", &[]);
