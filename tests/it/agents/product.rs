@@ -221,6 +221,9 @@ fn works_through_the_product(name: &'static str) {
     assert!(a.session.is_some() && a.session == b.session && a.directory == b.directory, "{a:?}\n{b:?}");
     assert!(b.usage_known && (b.usage.input, b.usage.output) == (100, 20), "its own tokens, not the session's: {b:?}");
 
+    // Some CLIs tell of a refusal and try on: nothing is healed before each has given up.
+    p.bench.within(|| [throttled, window, overloaded].iter().all(|job| p.bench.attempts(*job)[0].outcome.is_some()).then_some(()));
+
     // A throttle: the backend rests, the job goes on by itself and has used up no attempt.
     let pause = p.pauses("throttle");
     assert_eq!(pause.limit.kind, LimitKind::Throttle, "{pause:?}");
