@@ -73,7 +73,7 @@ enum Woken {
     Readable,
     Writable,
     Snapshot(Option<Arc<Snapshot>>),
-    Answer(Option<Answer>),
+    Answer(Option<Box<Answer>>),
     Escape,
     Frame,
     Clock,
@@ -164,7 +164,7 @@ impl<'a> Console<'a> {
             ready = self.line.writable(), if !drained => ready.map(|()| Woken::Writable)?,
             () = at(self.escape) => Woken::Escape,
             () = at(frame) => Woken::Frame,
-            answer = next_answer(&mut self.answers) => Woken::Answer(answer),
+            answer = next_answer(&mut self.answers) => Woken::Answer(answer.map(Box::new)),
             snapshot = next_snapshot(&mut self.snapshots) => Woken::Snapshot(snapshot),
             () = sleep_until(clock) => Woken::Clock,
         })

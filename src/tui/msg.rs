@@ -17,7 +17,7 @@ pub enum Msg {
     /// The live part changed.
     Snapshot(Arc<Snapshot>),
     /// An answer to an `Effect::Ask`. Each question gets exactly one, `Answer::Failed` included.
-    Answer(Answer),
+    Answer(Box<Answer>),
     /// The clock: now, and the local time zone's offset from UTC in seconds (so that summer time may begin while it runs).
     Tick { now: Timestamp, utc_offset: i32 },
     /// The external editor has ended: the text, or why there is none (shown as it is).

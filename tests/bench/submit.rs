@@ -139,11 +139,12 @@ fn watched(site: &Site, script: &str, pipe: &mut std::fs::File) -> Seen {
         if first {
             seen.first = at;
             pipe.read_exact(&mut [0; 1]).unwrap();
-            assert!(child.wait().unwrap().success());
-            return seen;
+            break;
         }
         assert!(Instant::now() < deadline, "the job never ran");
     }
+    assert!(child.wait().unwrap().success());
+    seen
 }
 
 struct Watch {

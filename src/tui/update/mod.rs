@@ -38,7 +38,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Snapshot(snapshot) => take_snapshot(model, snapshot),
-        Msg::Answer(answer) => answers::take(model, answer),
+        Msg::Answer(answer) => answers::take(model, *answer),
         Msg::EditorDone(Ok(text)) => {
             if let Some(Overlay::Form(form)) = model.overlays.last_mut() {
                 form.set_prompt(&text);

@@ -86,13 +86,13 @@ impl Console {
                     Effect::Ask(Query::Command(command)) => {
                         self.effects.push(Effect::Ask(Query::Command(command.clone())));
                         if !self.deaf {
-                            messages.push(Msg::Answer(self.apply(command)));
+                            messages.push(Msg::Answer(Box::new(self.apply(command))));
                         }
                     }
                     Effect::Ask(query) => {
                         self.asked.push(query.clone());
                         if !self.deaf {
-                            messages.push(Msg::Answer(self.answer(query)));
+                            messages.push(Msg::Answer(Box::new(self.answer(query))));
                         }
                     }
                     other => self.effects.push(other),

@@ -458,7 +458,7 @@ fn a_refused_command_says_why() {
     c.deaf = true;
     c.keys("P");
     let query = Query::Command(Command::PauseEngine { paused: true });
-    c.send(Msg::Answer(Answer::Failed { query, message: "the engine does not answer".into() }));
+    c.send(Msg::Answer(Box::new(Answer::Failed { query, message: "the engine does not answer".into() })));
     assert!(c.screen().contains("the engine does not answer"));
 }
 

@@ -253,7 +253,7 @@ fn a_desk_that_fails_is_not_asked_for_ever() {
     c.deaf = true;
     c.keys("2");
     let query = c.asked.last().cloned().unwrap();
-    c.send(Msg::Answer(orc::wire::Answer::Failed { query, message: "the database is locked: try again".to_owned() }));
+    c.send(Msg::Answer(Box::new(orc::wire::Answer::Failed { query, message: "the database is locked: try again".to_owned() })));
     let asked = c.asked.len();
     for _ in 0..20 {
         c.keys("j k");
@@ -267,13 +267,13 @@ fn an_answer_that_comes_late_changes_nothing() {
     let mut c = Console::new((120, 40), world::busy());
     c.keys("tab tab enter");
     let before = c.screen();
-    c.send(Msg::Answer(orc::wire::Answer::Transcript {
+    c.send(Msg::Answer(Box::new(orc::wire::Answer::Transcript {
         attempt: AttemptId(999),
         from: From::After(3),
         events: vec![SpooledEvent { seq: 4, at: world::NOW, event: AgentEvent::Text { text: "of another job".to_owned() } }],
         more_before: false,
         more_after: false,
-    }));
+    })));
     assert_eq!(c.screen(), before);
 }
 
