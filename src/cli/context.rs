@@ -17,6 +17,8 @@ pub struct Context {
     pub globals: Globals,
     pub out: Out,
     workspace: OnceCell<Workspace>,
+    /// Who acts: it takes a look at every process above this one.
+    who: OnceCell<Actor>,
 }
 
 /// The write-ahead log is brought in when it is longer than this, in bytes: about ten submissions.
@@ -33,7 +35,7 @@ impl Context {
     /// From the global flags.
     pub fn new(globals: Globals) -> Context {
         let out = Out::new(globals.json, globals.quiet, globals.color);
-        Context { globals, out, workspace: OnceCell::new() }
+        Context { globals, out, workspace: OnceCell::new(), who: OnceCell::new() }
     }
 
     /// The wall clock.
@@ -101,7 +103,8 @@ impl Context {
     /// # Errors
     /// The database.
     pub fn who(&self, store: &Store) -> Result<Actor> {
-        Ok(actor::this(store)?)
+        let known = self.who.get().cloned().map_or_else(|| actor::this(store), Ok)?;
+        Ok(self.who.get_or_init(|| known).clone())
     }
 
     /// Who acts, once they have been asked whether they may.

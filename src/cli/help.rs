@@ -23,7 +23,7 @@ pub struct Man {
 }
 
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Work", &["job", "why", "project", "task"]),
+    ("Work", &["job", "why", "decision", "project", "task"]),
     ("Run", &["tui", "engine", "worker", "lane", "backend"]),
     ("Look", &["log", "doctor"]),
     ("Set up", &["init", "completions", "man", "help"]),

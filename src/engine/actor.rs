@@ -19,10 +19,9 @@ pub fn this(store: &Store) -> Result<Actor, StoreError> {
 /// # Errors
 /// The database.
 pub fn of_process(store: &Store, pid: i32, marked: Option<AttemptId>) -> Result<Actor, StoreError> {
-    for above in tree::ancestors(pid) {
-        if let Some(inside) = store.inside_shim(above.pid, above.start_time, process::boot_id())? {
-            return Ok(Actor::Worker(inside));
-        }
+    let above: Vec<(i32, u64)> = tree::ancestors(pid).iter().map(|p| (p.pid, p.start_time)).collect();
+    if let Some(inside) = store.inside_shim(&above, process::boot_id())? {
+        return Ok(Actor::Worker(inside));
     }
     let inside = marked.map(|attempt| store.inside_attempt(attempt)).transpose()?.flatten();
     Ok(inside.map_or(Actor::Operator, Actor::Worker))

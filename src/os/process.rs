@@ -4,6 +4,7 @@ use crate::domain::ProcessIdentity;
 use rustix::event::{PollFd, PollFlags, poll};
 pub use rustix::process::{Pid, Signal};
 use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
+use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -35,7 +36,10 @@ impl Stat {
 
 /// Reads a process's stat; `None` when there is no such process.
 pub fn stat(pid: i32) -> Option<Stat> {
-    stat_of(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+    // One read: the file is made anew by each, and is far shorter than this.
+    let mut text = [0; 1024];
+    let n = std::fs::File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut text).ok()?;
+    stat_of(&text[..n])
 }
 
 /// The name may hold spaces and parentheses, so fields are counted from its last `)`.

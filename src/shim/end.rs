@@ -3,7 +3,7 @@
 use super::agent::not_started;
 use super::backend::{AgentExit, Verdict};
 use super::prepare::Prepared;
-use crate::domain::{AgentEvent, AttemptId, ExitReport, Hang, Outcome, Usage};
+use crate::domain::{AgentEvent, AttemptId, ExitReport, Hang, LimitKind, Outcome, Usage};
 use crate::os::cgroup::Cgroup;
 use crate::os::files::{self, Durable};
 use crate::os::process::{Signal, signal_group};
@@ -101,6 +101,8 @@ pub fn report(prepared: &Prepared, ended: Ended<'_>) -> ExitReport {
             None if out_of_memory => (Outcome::Error, memory_message(spec.limits.memory_max_bytes)),
             None => (verdict.outcome, verdict.message),
         },
+        // What heals it is in the verdict.
+        Some(Why::MustStop(_)) if verdict.limit.as_ref().is_some_and(|l| l.kind == LimitKind::Auth) => (verdict.outcome, verdict.message),
         Some(why) => overruled(why, verdict.outcome, verdict.message),
     };
     let (mut result_file, mut result_bytes) = (None, 0);

@@ -266,7 +266,7 @@ impl Tx<'_> {
 
 const OPEN: &str = "SELECT a.*, j.title AS job_title, j.kill_requested AS kill_requested FROM attempts a JOIN jobs j ON j.id = a.job_id";
 
-const INSIDE: &str = "SELECT a.id, a.worker, a.job_id, j.project_id, j.priority FROM attempts a JOIN jobs j ON j.id = a.job_id
+const INSIDE: &str = "SELECT a.id, a.worker, a.job_id, a.shim_pid, a.shim_start_time, j.project_id, j.priority FROM attempts a JOIN jobs j ON j.id = a.job_id
                       WHERE a.ended_at IS NULL";
 
 impl Store {
@@ -278,13 +278,20 @@ impl Store {
         row::optional(self, &format!("{OPEN} WHERE a.id = ?1 AND a.ended_at IS NULL"), [id.0], read_open)
     }
 
-    /// The running job behind which a process stands as its shim.
+    /// The running job behind which one of these processes of this boot stands as its shim, each told by number and start time;
+    /// the first of them, if there are several.
     ///
     /// # Errors
     /// The database.
-    pub fn inside_shim(&self, pid: i32, start_time: u64, boot_id: &str) -> Result<Option<Inside>, StoreError> {
-        let sql = format!("{INSIDE} AND a.shim_pid = ?1 AND a.shim_start_time = ?2 AND a.shim_boot_id = ?3");
-        row::optional(self, &sql, params![pid, start_time as i64, boot_id], read_inside)
+    pub fn inside_shim(&self, processes: &[(i32, u64)], boot_id: &str) -> Result<Option<Inside>, StoreError> {
+        // One look at the open attempts, however many processes there are.
+        let pids: Vec<i32> = processes.iter().map(|(pid, _)| *pid).collect();
+        let sql = format!("{INSIDE} AND a.shim_boot_id = ?1 AND a.shim_pid IN (SELECT value FROM json_each(?2))");
+        let found = row::all(self, &sql, params![boot_id, row::to_json(&pids)], |r| {
+            let shim = (r.get::<_, i32>("shim_pid")?, r.get::<_, i64>("shim_start_time")? as u64);
+            Ok((processes.iter().position(|p| *p == shim), read_inside(r)?))
+        })?;
+        Ok(found.into_iter().filter_map(|(place, inside)| Some((place?, inside))).min_by_key(|(place, _)| *place).map(|(_, inside)| inside))
     }
 
     /// The running job of an attempt that has not ended.
@@ -300,7 +307,7 @@ impl Store {
     /// # Errors
     /// The database.
     pub fn open_attempts(&self) -> Result<Vec<OpenAttempt>, StoreError> {
-        row::all(self, &format!("{OPEN} WHERE a.ended_at IS NULL ORDER BY a.id"), [], read_open)
+        row::all(self, &format!("{OPEN} WHERE a.ended_at IS NULL ORDER BY +a.id"), [], read_open)
     }
 
     /// The attempts of a job, oldest first.

@@ -66,7 +66,7 @@ fn value(d: &Detail) -> Result<Value> {
         map.insert("lane".into(), json!(d.job.lane()));
         map.insert("worker".into(), json!(newest.map(|a| a.worker.clone()).or_else(|| d.job.spec.worker.clone())));
         map.insert("tokens".into(), json!(d.attempts.iter().map(|a| a.usage.total()).sum::<u64>()));
-        map.insert("cost_usd".into(), json!(d.attempts.iter().filter_map(|a| a.cost_usd).sum::<f64>()));
+        map.insert("cost_usd".into(), json!(d.attempts.iter().filter_map(|a| a.cost_usd).fold(0.0, |sum, cost| sum + cost)));
         map.insert("dependents".into(), json!(d.dependents));
         map.insert("history".into(), json!(d.attempts));
         map.insert("events".into(), json!(d.events));
