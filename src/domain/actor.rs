@@ -129,11 +129,6 @@ pub fn act_of<'a>(command: &'a Command, project: impl Fn(JobId) -> Option<Projec
         Command::PauseLane { .. } | Command::PauseEngine { .. } | Command::Drain { .. } => Act::Steer("steering the engine"),
         Command::PauseWorker { .. } | Command::RetireWorker { .. } => Act::Steer("steering workers"),
         Command::PauseBackend { .. } => Act::Steer("steering backends"),
-        Command::VetoMemory { .. }
-        | Command::ForgetMemory { .. }
-        | Command::RestoreMemory { .. }
-        | Command::EditMemory { .. }
-        | Command::SettleMemory { .. } => Act::Steer("memories"),
     }
 }
 

@@ -181,7 +181,7 @@ fn read(r: &Row<'_>) -> rusqlite::Result<Injected> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Category, JobSpec};
+    use crate::domain::{Actor, Category, JobSpec};
     use crate::store::{Claim, NewWorker, apply};
 
     const NOW: Timestamp = Timestamp(1_000);
@@ -242,12 +242,12 @@ mod tests {
         store.write::<_, StoreError>(|tx| tx.note_recalls(&all)).unwrap();
         assert_eq!(store.recalls(job).unwrap(), all);
         let veto = |on| Command::VetoMemory { job, memory: MemoryId(7), on };
-        let done = store.write(|tx| apply(tx, &veto(true), "operator", NOW)).unwrap();
+        let done = store.write(|tx| apply(tx, &veto(true), &Actor::Operator, NOW)).unwrap();
         assert!(matches!(&done, Applied::Done { undo: Some(u), .. } if *u == veto(false)), "{done:?}");
         assert_eq!(store.vetoes(job).unwrap(), [MemoryId(7)]);
         assert_eq!(store.recalls(job).unwrap().iter().map(|r| r.vetoed).collect::<Vec<_>>(), [false, true]);
-        assert!(matches!(store.write(|tx| apply(tx, &veto(true), "operator", NOW)).unwrap(), Applied::Refused { .. }));
-        store.write(|tx| apply(tx, &veto(false), "operator", NOW)).unwrap();
+        assert!(matches!(store.write(|tx| apply(tx, &veto(true), &Actor::Operator, NOW)).unwrap(), Applied::Refused { .. }));
+        store.write(|tx| apply(tx, &veto(false), &Actor::Operator, NOW)).unwrap();
         assert_eq!(store.vetoes(job).unwrap(), []);
     }
 

@@ -52,8 +52,6 @@ pub fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
             model.say(Severity::Info, format!("stepping into the session of {} …", step.name));
             return vec![Effect::StepInto(step)];
         }
-        // No screen asks for memories.
-        Answer::MemorySearch { .. } | Answer::Memories { .. } | Answer::Memory(_) | Answer::Recalls { .. } => {}
         Answer::Applied { command, applied } => return applied_(model, &command, applied),
         Answer::Failed { query, message } => return failed(model, query, message),
     }

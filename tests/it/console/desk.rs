@@ -198,9 +198,6 @@ impl Console {
                 };
                 Answer::Jobs { filter, page, rows: all.into_iter().skip(skip).take(page.limit).cloned().collect(), counts, more }
             }
-            Query::MemorySearch { .. } | Query::Memories { .. } | Query::Memory { .. } | Query::Recalls { .. } => {
-                unreachable!("no screen asks for memories")
-            }
             Query::Job { job } => match self.rows.iter().find(|r| r.id == job) {
                 Some(row) => Answer::Job(Box::new(self.detail(row))),
                 None => Answer::Failed { query, message: format!("there is no job {job}: `orc job ls` shows those there are") },
