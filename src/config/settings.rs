@@ -165,7 +165,7 @@ settings! {
     recall_penalty: f64 = "0.5", Shape::Share { min: 0.0, max: 1.0 };
     /// See `recall_penalty`. "0s" switches the penalty off.
     recall_penalty_window: Duration = "1h", Shape::Time { min: 0, max: 30 * DAY };
-    /// A new memory whose vector is at least this alike (cosine) to one that is there is merged into it.
+    /// Of memories whose vectors are at least this alike (cosine) and whose figures are the same, a job gets only the best one.
     merge_threshold: f64 = "0.95", Shape::Share { min: 0.5, max: 1.0 };
     /// What makes vectors of memories: the embedding that ships with the program and works offline, or an endpoint.
     embedder: String = "shipped", Shape::Word(&["shipped", "http"]);

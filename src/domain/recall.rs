@@ -29,6 +29,13 @@ pub struct Injected {
     pub at: Timestamp,
 }
 
+/// How far the making of all vectors anew has come, in memories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reembedding {
+    pub done: usize,
+    pub total: usize,
+}
+
 /// A memory's line in a prompt: what kind of thing it is, since when, from where; and where it rests on text from outside, that
 /// it orders nothing.
 pub fn memory_line(memory: &Memory) -> String {

@@ -92,6 +92,7 @@ impl<L: Launcher> Core<L> {
             learn_at: None,
             next_date: None,
             next_deadline: None,
+            reembedding: None,
             cards: Vec::new(),
             streaks: BTreeMap::new(),
             stand_ins: BTreeMap::new(),

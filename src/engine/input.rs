@@ -1,7 +1,7 @@
 //! Everything that can happen to the engine: one closed set.
 
 use crate::config::{Backend, Settings};
-use crate::domain::{AgentEvent, AttemptId, ExitReport, ProcessIdentity, Recalled};
+use crate::domain::{AgentEvent, AttemptId, ExitReport, ProcessIdentity, Recalled, Reembedding};
 use crate::wire::ShimFrame;
 use std::collections::BTreeMap;
 
@@ -32,6 +32,8 @@ pub enum Input {
     Learned { attempt: AttemptId, outcome: Result<String, String> },
     /// The prompt of a day's review is made, or there is nothing to review, or it could not be made.
     Digest { day: String, prompt: Result<Option<String>, String> },
+    /// How far the making of all memories' vectors anew has come; `None`: it is over.
+    Reembedding(Option<Reembedding>),
     /// End the engine; running jobs go on.
     Stop { why: String },
 }

@@ -1,8 +1,8 @@
 //! The memory store as this workspace's settings want it: opened on first use, shared by everything in this process that asks it.
 
 use crate::config::{Settings, Workspace};
-use crate::domain::{Applied, Command, Learned, MemoryId, MemorySource, Settle, Timestamp};
-use crate::memory::{Added, Change, MemoryError, NewMemory, Semantic, Tuning};
+use crate::domain::{Applied, Command, Formula, Learned, MemoryId, MemorySource, Settle, Timestamp};
+use crate::memory::{Added, Change, MemoryError, NewMemory, Semantic, Shipped, Tuning};
 use crate::store::Lesson;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,7 +31,7 @@ impl Library {
         {
             return Ok(store.clone());
         }
-        let store = Semantic::open(&self.workspace.memory_dir(), tuning.clone())?;
+        let store = Semantic::open(&self.workspace.memory_dir(), Shipped::get(), tuning.clone())?;
         *open = Some((tuning, store.clone()));
         Ok(store)
     }
@@ -39,14 +39,16 @@ impl Library {
 
 fn tuning(s: &Settings) -> Tuning {
     Tuning {
-        similarity: s.weight_similarity,
-        recency: s.weight_recency,
-        importance: s.weight_importance,
-        access: s.weight_access,
-        half_life_passing: s.half_life_passing,
-        half_life_lasting: s.half_life_lasting,
-        penalty: s.recall_penalty,
-        penalty_window: s.recall_penalty_window,
+        formula: Formula {
+            similarity: s.weight_similarity,
+            recency: s.weight_recency,
+            importance: s.weight_importance,
+            access: s.weight_access,
+            half_life_passing: s.half_life_passing,
+            half_life_lasting: s.half_life_lasting,
+            penalty: s.recall_penalty,
+            penalty_window: s.recall_penalty_window,
+        },
         floor: s.recall_floor,
         merge: s.merge_threshold,
     }

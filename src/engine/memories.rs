@@ -10,7 +10,7 @@ use crate::os::clock;
 use crate::store::Lesson;
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// One wish.
@@ -54,12 +54,21 @@ impl MemoryThread {
         let (upkeep, over) = std::sync::mpsc::channel::<()>();
         let newest = Arc::new(Mutex::new(settings));
         let (kept, log) = (library.clone(), workspace.episodic_dir());
-        let seen = newest.clone();
+        let (seen, progresses) = (newest.clone(), inputs.clone());
         std::thread::Builder::new().name("upkeep".into()).spawn(move || {
             loop {
                 let settings = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let now = clock::now();
-                let done = kept.store(&settings).and_then(|store| store.maintain(now));
+                let mut last = None;
+                let mut told = |progress: Option<_>| {
+                    // Twice a second is enough to see it move.
+                    if progress.is_none() || last.is_none_or(|at: Instant| at.elapsed() >= Duration::from_millis(500)) {
+                        last = Some(Instant::now());
+                        // Without a loop nobody looks.
+                        let _ = progresses.blocking_send(Input::Reembedding(progress));
+                    }
+                };
+                let done = kept.store(&settings).and_then(|store| store.maintain(&mut told));
                 if let Err(e) = done {
                     tracing::warn!("upkeep of the memory store: {e}");
                 }

@@ -74,6 +74,7 @@ impl State {
                 .map(|(name, b)| BackendRow { name: name.clone(), running: b.running, max_running: b.max_running, pause: b.pause.clone() })
                 .collect(),
             host: self.host(),
+            reembedding: self.reembedding,
             attention: self.attention(now),
             log: self.log.iter().cloned().collect(),
         })

@@ -81,6 +81,8 @@ pub(super) struct State {
     pub next_date: Option<Timestamp>,
     /// When the next unanswered card takes its default.
     pub next_deadline: Option<Timestamp>,
+    /// While all memories get new vectors: how far that has come.
+    pub reembedding: Option<crate::domain::Reembedding>,
     /// What waits for the operator.
     pub cards: Vec<Decision>,
     /// Refusals in a row and the time of the last, by backend, until an attempt that began after it gets an answer.
@@ -279,6 +281,10 @@ impl State {
             Input::Recalled { attempt, found } => self.on_recalled(tx, attempt, found, now, out),
             Input::Learned { attempt, outcome } => self.on_learned(tx, attempt, outcome, now),
             Input::Digest { day, prompt } => self.on_digest(tx, &day, prompt, now),
+            Input::Reembedding(progress) => {
+                self.reembedding = progress;
+                Ok(())
+            }
             Input::Settings(read) => self.on_settings(tx, *read, now, out),
             Input::Wake | Input::LinkGone { .. } | Input::Stop { .. } => Ok(()),
         }

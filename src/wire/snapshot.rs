@@ -2,7 +2,8 @@
 //! console. Long lists are not in it; they are pages, fetched on demand.
 
 use crate::domain::{
-    AttemptId, BackendPause, Hang, JobId, JobRow, Lane, Liveness, LogLine, Priority, ProjectId, Severity, Timestamp, WorkerId, WorkerStatus,
+    AttemptId, BackendPause, Hang, JobId, JobRow, Lane, Liveness, LogLine, Priority, ProjectId, Reembedding, Severity, Timestamp, WorkerId,
+    WorkerStatus,
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,8 @@ pub struct Snapshot {
     pub budget: BudgetView,
     pub backends: Vec<BackendRow>,
     pub host: HostView,
+    /// While all memories get new vectors: how far that has come.
+    pub reembedding: Option<Reembedding>,
     /// What needs the operator, most urgent first.
     pub attention: Vec<Attention>,
     /// The newest events, oldest first; bounded.
@@ -204,6 +207,7 @@ impl Snapshot {
             budget: BudgetView::default(),
             backends: Vec::new(),
             host: HostView::default(),
+            reembedding: None,
             attention: Vec::new(),
             log: Vec::new(),
         }

@@ -13,6 +13,9 @@ use serde_json::json;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+/// So many new memories are taken into the dataset at once.
+const MANY: usize = 500;
+
 #[derive(Args)]
 pub struct Add {
     /// One fact, in a sentence or two that stand alone; `-` reads it from standard input
@@ -132,25 +135,29 @@ pub fn import(cx: &mut Context, i: &Import) -> Result {
             .hint("a line is {\"text\": …, \"category\": …, \"importance\": 0 to 1}, with source, created_at and external where known"));
     }
     let (store, _) = open(cx)?;
-    let (mut kept, mut merged) = (0usize, 0usize);
-    for line in lines {
+    let news = lines.into_iter().map(|line| {
         let source = match line.source {
             Some(serde_json::Value::String(name)) => MemorySource::Import { name },
             Some(value) => serde_json::from_value(value).unwrap_or_else(|_| MemorySource::Import { name: name.to_string() }),
             None => MemorySource::Import { name: name.to_string() },
         };
-        let new = NewMemory {
+        NewMemory {
             text: line.text,
             category: line.category,
             importance: line.importance,
             source,
             external: line.external,
             created_at: line.created_at,
-        };
-        match store.add(new, cx.now())? {
-            Added::New(_) => kept += 1,
-            Added::Merged(_) => merged += 1,
         }
+    });
+    let added = store.add_all(news.collect(), cx.now())?;
+    let kept = added.iter().filter(|a| matches!(a, Added::New(_))).count();
+    let merged = added.len() - kept;
+    // They are durable. A long journal would make every later command slower until an engine runs.
+    if kept >= MANY
+        && let Err(e) = store.fold()
+    {
+        crate::cli::complain(&e.into());
     }
     if cx.out.json {
         return cx.out.value(&json!({ "added": kept, "merged": merged }));

@@ -200,10 +200,16 @@ pub fn stats(cx: &mut Context) -> Result {
         (count(&Memory::holds), count(&|m| m.superseded_by.is_some()), count(&|m| m.forgotten_at.is_some()));
     let (external, conflicts) = (count(&|m| m.holds() && m.external), store.conflicts()?.len());
     let recalls: u64 = all.iter().map(|m| u64::from(m.access_count)).sum();
+    let standings = store.standings()?;
+    let vectors = match (&standings.embedder, standings.without_vector) {
+        (None, _) => format!("none yet; embedder {}", settings.embedder),
+        (Some(e), 0) => e.clone(),
+        (Some(e), n) => format!("{e}; {n} found by words only until an engine has made theirs"),
+    };
     if cx.out.json {
         return cx.out.value(&json!({
             "memories": holding, "by_category": by, "superseded": superseded, "forgotten": forgotten, "external": external,
-            "conflicts": conflicts, "recalls": recalls, "embedder": settings.embedder,
+            "conflicts": conflicts, "recalls": recalls, "embedder": standings.embedder, "without_vector": standings.without_vector,
         }));
     }
     let by: Vec<String> = by.iter().filter(|(_, n)| **n > 0).map(|(c, n)| format!("{n} {c}")).collect();
@@ -213,7 +219,7 @@ pub fn stats(cx: &mut Context) -> Result {
         ("superseded", format!("{superseded}, of these {conflicts} to be judged")),
         ("forgotten", forgotten.to_string()),
         ("recalls", recalls.to_string()),
-        ("embedder", settings.embedder),
+        ("vectors by", vectors),
     ])
 }
 

@@ -103,7 +103,7 @@ impl From<MemoryError> for CliError {
         let kind = match &e {
             MemoryError::Unknown(_) => Kind::NotFound,
             MemoryError::Invalid(_) => Kind::Usage,
-            MemoryError::Io { .. } => Kind::Workspace,
+            MemoryError::Io { .. } | MemoryError::Dataset { .. } | MemoryError::Embedding(_) => Kind::Workspace,
         };
         CliError::new(kind, e.to_string())
     }
@@ -136,7 +136,8 @@ pub fn doctor(cx: &Context) -> Vec<Finding> {
     let store = open(cx).and_then(|(store, settings)| {
         let count = store.list(&crate::domain::MemoryFilter::default(), None, usize::MAX >> 1)?.len();
         let conflicts = store.conflicts()?.len();
-        Ok((count, conflicts, settings))
+        store.check()?;
+        Ok((count, conflicts, store.standings()?, settings))
     });
     let store = match store {
         Err(e) => Finding::warn(
@@ -144,18 +145,25 @@ pub fn doctor(cx: &Context) -> Vec<Finding> {
             e.message,
             e.hint.unwrap_or_else(|| "jobs start without memories until it can be opened: mend or move the folder".into()),
         ),
-        Ok((_, conflicts, _)) if conflicts > 0 => Finding::warn(
+        Ok((.., s, _)) if s.damaged > 0 => Finding::warn(
+            "memory store",
+            format!("{} in its journal could not be read and passed over", super::ages::many(s.damaged as usize, "line")),
+            "the file is kept beside the others in the folder `journal`, ending in .damaged, once it is folded",
+        ),
+        Ok((_, conflicts, ..)) if conflicts > 0 => Finding::warn(
             "memory store",
             format!("{} to be judged", super::ages::many(conflicts, "contradiction")),
             "`orc memory conflicts` lists them",
         ),
-        Ok((count, _, settings)) => {
+        Ok((count, _, s, settings)) => {
             let by = if settings.memory_backend == "none" {
                 "nothing is captured by itself: `memory_backend` is none".to_owned()
             } else {
                 format!("captured by {}", settings.memory_backend)
             };
-            Finding::ok("memory store", format!("{count} memories; {by}; embedder {}", settings.embedder))
+            let by_words = if s.without_vector > 0 { format!(", {} found by words only", s.without_vector) } else { String::new() };
+            let vectors = s.embedder.map_or("none yet".to_owned(), |e| e.to_string());
+            Finding::ok("memory store", format!("{count} memories; {by}; vectors by {vectors}{by_words}"))
         }
     };
     vec![store, core::doctor(cx)]

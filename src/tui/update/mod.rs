@@ -150,7 +150,8 @@ pub(super) fn settle(model: &mut Model) {
         }
         View::Memory => {
             let (list, detail) = memory::areas(area);
-            model.memories.sync(inside(list.height, 4));
+            let bar = u16::from(model.snapshot.reembedding.is_some());
+            model.memories.sync(inside(list.height, 4 + bar));
             let page = Page {
                 width: inside(detail.width, 4),
                 now: model.now,

@@ -8,7 +8,7 @@ use crate::tui::screens::job::overview::Page as Sheet;
 use crate::tui::screens::look::Look;
 use crate::tui::text;
 use crate::tui::theme::Theme;
-use crate::tui::widgets::{DocLine, Frame, Pen, empty, pane, position, terms, terms_line};
+use crate::tui::widgets::{DocLine, Frame, Pen, empty, gauge, pane, position, terms, terms_line};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -52,7 +52,14 @@ pub fn draw(model: &Model, body: Rect, buf: &mut Buffer) {
         facts.push(("best first; looking counts as no recall".to_owned(), t.dim));
     }
     let foot = position(&m.cursor.visible(), m.rows.len(), m.more);
-    let inner = pane(list, buf, &Frame { title: "Memory", facts, foot, focused: !m.reading }, t);
+    let mut inner = pane(list, buf, &Frame { title: "Memory", facts, foot, focused: !m.reading }, t);
+    if let Some(r) = model.snapshot.reembedding {
+        let mut pen = Pen::new(buf, inner, 0);
+        pen.gap(1).put("New vectors for all memories ", t.accent);
+        gauge(&mut pen, 20, r.done as f64 / r.total.max(1) as f64, 0.0, None, t);
+        pen.put(&format!(" {} of {}; until then the old ones serve", r.done, r.total), t.dim);
+        inner = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
+    }
     tabs(m, inner, buf, t);
     let head = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1).min(1), ..inner };
     titles(m.searching(), Pen::new(buf, head, 0), t);

@@ -1,0 +1,466 @@
+//! The memories: acknowledged in a journal, kept in a Lance dataset, searched in an index that this process holds in memory.
+//!
+//! Written: `journal` (durable before it is acknowledged), then in the background `fold` takes it into the dataset (`table`) and saves
+//! an `image` of the index. Read: the image, then what the journal has on top; from there on only what is new in the journal.
+
+mod columns;
+mod error;
+mod fold;
+mod image;
+mod index;
+mod journal;
+mod recall;
+mod reembed;
+mod table;
+mod vectors;
+mod words;
+
+pub use error::MemoryError;
+pub use recall::Side;
+
+use super::embed::{Embedder, Shipped};
+use crate::domain::{Category, Formula, Memory, MemoryFilter, MemoryId, MemorySource, Recalled, Settle, Standing, Timestamp};
+use index::Index;
+use journal::{Journal, JournalLock, News};
+use recall::Question;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use table::Table;
+use vectors::Coded;
+
+/// What is asked to be kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewMemory {
+    pub text: String,
+    pub category: Category,
+    /// 0 to 1.
+    pub importance: f64,
+    pub source: MemorySource,
+    pub external: bool,
+    /// `None`: now.
+    pub created_at: Option<Timestamp>,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    New(MemoryId),
+    /// One that says the same in the same words was there: it has the greater importance of both.
+    Merged(MemoryId),
+}
+
+/// What is to be changed; `None` stays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Change {
+    pub text: Option<String>,
+    pub category: Option<Category>,
+    pub importance: Option<f64>,
+}
+
+/// How recall weighs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tuning {
+    pub formula: Formula,
+    /// The cosine under which a memory that shares no word with the query is not recalled.
+    pub floor: f64,
+    /// Of memories whose cosine is at least this, and whose figures are the same, only the best is recalled.
+    pub merge: f64,
+}
+
+/// How the store stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standings {
+    pub memories: usize,
+    /// What made the vectors; `None` where there are none.
+    pub embedder: Option<String>,
+    /// Without a vector: found by words only.
+    pub without_vector: usize,
+    /// Journal lines that were no memory and were passed over.
+    pub damaged: u64,
+}
+
+/// The open store. Cheap to clone; calls block.
+#[derive(Clone)]
+pub struct Semantic {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dir: PathBuf,
+    table: Table,
+    tuning: Tuning,
+    embedder: Arc<dyn Embedder>,
+    /// `None` until it is loaded.
+    state: RwLock<Option<State>>,
+    /// Held by whoever loads.
+    loading: Mutex<()>,
+}
+
+struct State {
+    index: Index,
+    journal: Journal,
+    /// What made the index's vectors.
+    vectors_by: Option<String>,
+    /// Changed since the dataset was written.
+    dirty: BTreeSet<MemoryId>,
+    /// The dataset has to be written anew as a whole.
+    rewrite: bool,
+}
+
+impl Semantic {
+    /// The store in a folder; it is made with the first memory. Loading goes on in the background: the first call waits for it.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn open(dir: &Path, embedder: Arc<dyn Embedder>, tuning: Tuning) -> Result<Semantic, MemoryError> {
+        let inner =
+            Inner { dir: dir.to_owned(), table: Table::new(dir), tuning, embedder, state: RwLock::default(), loading: Mutex::default() };
+        let store = Semantic { inner: Arc::new(inner) };
+        let loader = store.clone();
+        // Why it failed, the first call says.
+        let load = move || _ = loader.load();
+        std::thread::Builder::new().name("memories".into()).spawn(load).map_err(MemoryError::io(dir, "loaded"))?;
+        Ok(store)
+    }
+
+    /// Keeps a memory; durable when this returns.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub fn add(&self, new: NewMemory, now: Timestamp) -> Result<Added, MemoryError> {
+        Ok(self.add_all(vec![new], now)?[0])
+    }
+
+    /// Keeps several memories in one write; durable when this returns.
+    ///
+    /// # Errors
+    /// The store cannot be read or written: then none is kept.
+    pub fn add_all(&self, all: Vec<NewMemory>, now: Timestamp) -> Result<Vec<Added>, MemoryError> {
+        self.change(|index| {
+            let mut next = index.rows().last().map_or(1, |m| m.id.0 + 1);
+            let mut rows: Vec<Memory> = Vec::new();
+            let mut added = Vec::new();
+            for new in all {
+                let key = words::same_key(&new.text);
+                let here = rows.iter().rposition(|m| words::same_key(&m.text) == key);
+                if let Some(same) = here.map(|i| &rows[i]).or_else(|| index.same(&new.text)) {
+                    let merged =
+                        Memory { importance: same.importance.max(new.importance), external: same.external && new.external, ..same.clone() };
+                    added.push(Added::Merged(same.id));
+                    match here {
+                        Some(i) => rows[i] = merged,
+                        None => rows.push(merged),
+                    }
+                    continue;
+                }
+                let id = MemoryId(next);
+                next += 1;
+                added.push(Added::New(id));
+                rows.push(Memory {
+                    id,
+                    text: new.text,
+                    category: new.category,
+                    importance: new.importance,
+                    source: new.source,
+                    external: new.external,
+                    created_at: new.created_at.unwrap_or(now),
+                    last_recalled_at: None,
+                    access_count: 0,
+                    superseded_by: None,
+                    superseded_at: None,
+                    disputed: false,
+                    forgotten_at: None,
+                });
+            }
+            Ok((rows, added))
+        })
+    }
+
+    /// Changes a memory.
+    ///
+    /// # Errors
+    /// There is none of that id; the store cannot be written.
+    pub fn edit(&self, id: MemoryId, change: Change, _now: Timestamp) -> Result<Memory, MemoryError> {
+        self.alter(id, |m| {
+            m.text = change.text.unwrap_or(std::mem::take(&mut m.text));
+            m.category = change.category.unwrap_or(m.category);
+            m.importance = change.importance.unwrap_or(m.importance);
+        })
+    }
+
+    /// Takes a memory out of what is recalled.
+    ///
+    /// # Errors
+    /// There is none of that id; the store cannot be written.
+    pub fn forget(&self, id: MemoryId, now: Timestamp) -> Result<Memory, MemoryError> {
+        self.alter(id, |m| m.forgotten_at = Some(now))
+    }
+
+    /// Brings a forgotten memory back.
+    ///
+    /// # Errors
+    /// There is none of that id; the store cannot be written.
+    pub fn restore(&self, id: MemoryId, _now: Timestamp) -> Result<Memory, MemoryError> {
+        self.alter(id, |m| m.forgotten_at = None)
+    }
+
+    /// Marks a memory as replaced by a newer one.
+    ///
+    /// # Errors
+    /// There is none of that id; the store cannot be written.
+    pub fn supersede(&self, old: MemoryId, by: MemoryId, disputed: bool, now: Timestamp) -> Result<Memory, MemoryError> {
+        self.alter(old, |m| (m.superseded_by, m.superseded_at, m.disputed) = (Some(by), Some(now), disputed))
+    }
+
+    /// Says what holds of a superseded memory and its newer one: both are changed in one write.
+    ///
+    /// # Errors
+    /// There is none of that id, or nothing to settle; the store cannot be written.
+    pub fn settle(&self, old: MemoryId, keep: Settle, now: Timestamp) -> Result<Memory, MemoryError> {
+        self.change(|index| {
+            let mut m = index.get(old).ok_or(MemoryError::Unknown(old))?.clone();
+            let Some(by) = m.superseded_by else {
+                return Err(MemoryError::Invalid(format!("memory {old} is not superseded: there is nothing to settle")));
+            };
+            m.disputed = false;
+            if keep != Settle::Newer {
+                (m.superseded_by, m.superseded_at) = (None, None);
+            }
+            let mut rows = vec![m.clone()];
+            if keep == Settle::Older {
+                let newer = index.get(by).ok_or(MemoryError::Unknown(by))?;
+                rows.push(Memory { forgotten_at: Some(now), ..newer.clone() });
+            }
+            Ok((rows, m))
+        })
+    }
+
+    /// These went into a prompt: their access counts and last recalls change. Those that are gone are passed over.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub fn mark_recalled(&self, ids: &[MemoryId], now: Timestamp) -> Result<(), MemoryError> {
+        self.change(|index| {
+            let marked = |m: &Memory| Memory { access_count: m.access_count + 1, last_recalled_at: Some(now), ..m.clone() };
+            Ok((ids.iter().filter_map(|id| index.get(*id)).map(marked).collect(), ()))
+        })
+    }
+
+    /// What bears on a text, best first. The penalty is applied; nothing is counted. Without a vector of the text (the endpoint does
+    /// not answer) words alone decide.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn recall(&self, query: &str, wanted: usize, category: Option<Category>, now: Timestamp) -> Result<Vec<Recalled>, MemoryError> {
+        let (text, vector) = self.vector(query)?;
+        let question = Question { text, vector: vector.as_deref(), wanted, category, now };
+        self.with(|s| recall::search(&s.index, &question, &self.inner.tuning))
+    }
+
+    /// What is likest to a text by one side of recall alone, without formula, penalty and floor.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn likest(&self, query: &str, wanted: usize, by: Side) -> Result<Vec<Recalled>, MemoryError> {
+        let (text, vector) = self.vector(query)?;
+        let question = Question { text, vector: vector.as_deref(), wanted, category: None, now: Timestamp(0) };
+        self.with(|s| recall::alone(&s.index, &question, by))
+    }
+
+    /// One memory.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn get(&self, id: MemoryId) -> Result<Option<Memory>, MemoryError> {
+        self.with(|s| s.index.get(id).cloned())
+    }
+
+    /// Memories by filter, newest first; ids below `before`.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn list(&self, filter: &MemoryFilter, before: Option<MemoryId>, limit: usize) -> Result<Vec<Memory>, MemoryError> {
+        let text = filter.text.to_lowercase();
+        let stands = |m: &Memory| match filter.standing {
+            Standing::Holding => m.holds(),
+            Standing::Superseded => m.superseded_by.is_some(),
+            Standing::Forgotten => m.forgotten_at.is_some(),
+            Standing::Any => true,
+        };
+        self.with(|s| {
+            let rows = s.index.rows();
+            let end = before.map_or(rows.len(), |b| rows.partition_point(|m| m.id < b));
+            let fit = rows[..end].iter().rev().filter(|m| filter.category.is_none_or(|c| c == m.category) && stands(m));
+            fit.filter(|m| text.is_empty() || m.text.to_lowercase().contains(&text)).take(limit).cloned().collect()
+        })
+    }
+
+    /// Superseded memories that the operator has not settled, with the newer one of each.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn conflicts(&self) -> Result<Vec<(Memory, Memory)>, MemoryError> {
+        self.with(|s| {
+            let open = s.index.rows().iter().filter(|m| m.disputed && m.forgotten_at.is_none());
+            open.filter_map(|m| Some((m.clone(), s.index.get(m.superseded_by?)?.clone()))).collect()
+        })
+    }
+
+    /// How the store stands.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn standings(&self) -> Result<Standings, MemoryError> {
+        self.with(|s| Standings {
+            memories: s.index.rows().len(),
+            embedder: s.vectors_by.clone().filter(|_| s.index.vectors.dim() > 0),
+            without_vector: s.index.vectors.missing().count(),
+            damaged: s.journal.damaged(),
+        })
+    }
+
+    /// Opens the dataset itself, which searching does not need.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    pub fn check(&self) -> Result<(), MemoryError> {
+        self.inner.table.check()
+    }
+
+    /// The text to ask with, and its vector if it can be had.
+    fn vector<'a>(&self, query: &'a str) -> Result<(&'a str, Option<Vec<f32>>), MemoryError> {
+        let text = &query[..query.floor_char_boundary(recall::QUERY)];
+        let embedder = self.with(|s| (s.index.vectors.dim() > 0).then(|| self.embedder_of(s.vectors_by.as_deref())).flatten())?;
+        let vector = match embedder.map(|e| e.embed(&[text])) {
+            Some(Ok(mut vectors)) => vectors.pop(),
+            Some(Err(e)) => {
+                tracing::warn!("recall goes by words alone: {e}");
+                None
+            }
+            None => None,
+        };
+        Ok((text, vector))
+    }
+
+    /// Who can compare with vectors of this id: the configured embedder, or the one that ships and is always there.
+    fn embedder_of(&self, id: Option<&str>) -> Option<Arc<dyn Embedder>> {
+        if id == Some(self.inner.embedder.id()) {
+            return Some(self.inner.embedder.clone());
+        }
+        let shipped = Shipped::get();
+        (id == Some(shipped.id())).then_some(shipped as Arc<dyn Embedder>)
+    }
+
+    /// Loads what is not loaded yet.
+    fn load(&self) -> Result<(), MemoryError> {
+        let _only = self.inner.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.inner.state.read().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return Ok(());
+        }
+        let journal = Journal::open(&self.inner.dir.join("journal"))?;
+        let lock = journal.lock(false)?;
+        let state = self.state(journal, &lock)?;
+        *self.inner.state.write().unwrap_or_else(PoisonError::into_inner) = Some(state);
+        Ok(())
+    }
+
+    /// The store as it is on the disk. The lock keeps image and journal fitting together.
+    fn state(&self, journal: Journal, _lock: &JournalLock) -> Result<State, MemoryError> {
+        let table = &self.inner.table;
+        let image = image::read(&self.inner.dir.join("index"), table.newest().as_deref());
+        let (index, embedder) = match image {
+            Some(image) => (image.index, image.embedder),
+            None => {
+                // A version may be tidied away while it is read; the next one is there then.
+                let stored = table.read().or_else(|_| table.read())?;
+                let mut index = Index::default();
+                for (row, (memory, coded)) in stored.rows.into_iter().enumerate() {
+                    index.put(memory);
+                    index.vectors.set(row, coded.as_ref());
+                }
+                (index, stored.embedder)
+            }
+        };
+        let vectors_by = embedder.filter(|_| index.vectors.dim() > 0).or_else(|| Some(self.inner.embedder.id().to_owned()));
+        let mut state = State { index, journal, vectors_by, dirty: BTreeSet::new(), rewrite: false };
+        match state.journal.read()? {
+            News::Rows(rows) => self.take(&mut state, rows),
+            News::Gap => return Err(MemoryError::Invalid("the memories' journal is being removed by something else".into())),
+        }
+        Ok(state)
+    }
+
+    /// Puts rows from the journal into the index, with vectors where those cost nothing.
+    fn take(&self, state: &mut State, rows: Vec<Memory>) {
+        let local = self.embedder_of(state.vectors_by.as_deref()).filter(|e| e.is_local());
+        for memory in rows {
+            let id = memory.id;
+            state.dirty.insert(id);
+            if !state.index.put(memory) {
+                continue;
+            }
+            if let (Some(embedder), Some(row)) = (&local, state.index.row(id))
+                && let Ok(vectors) = embedder.embed(&[&state.index.rows()[row].text])
+            {
+                state.index.vectors.set(row, vectors.first().map(|v| Coded::new(v)).as_ref());
+            }
+        }
+    }
+
+    /// Reads what other processes have appended.
+    fn catch_up(&self, state: &mut State, lock: &JournalLock) -> Result<(), MemoryError> {
+        match state.journal.read()? {
+            News::Rows(rows) => self.take(state, rows),
+            News::Gap => *state = self.state(Journal::open(&self.inner.dir.join("journal"))?, lock)?,
+        }
+        Ok(())
+    }
+
+    /// Looks at the store as it is now.
+    fn with<T>(&self, f: impl FnOnce(&State) -> T) -> Result<T, MemoryError> {
+        self.load()?;
+        {
+            let state = self.inner.state.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(state) = &*state
+                && !state.journal.has_news()?
+            {
+                return Ok(f(state));
+            }
+        }
+        self.with_mut(false, |state, _| Ok(f(state)))
+    }
+
+    /// Has the store for itself in this process, and with `alone` among all processes.
+    fn with_mut<T>(&self, alone: bool, f: impl FnOnce(&mut State, &JournalLock) -> Result<T, MemoryError>) -> Result<T, MemoryError> {
+        self.load()?;
+        let mut state = self.inner.state.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(state) = &mut *state else { return Err(MemoryError::Invalid("the memories are not loaded".into())) };
+        let lock = state.journal.lock(alone)?;
+        self.catch_up(state, &lock)?;
+        f(state, &lock)
+    }
+
+    /// Changes memories: `f` says which rows stand from now on. They are on the disk before anybody sees them.
+    fn change<T>(&self, f: impl FnOnce(&Index) -> Result<(Vec<Memory>, T), MemoryError>) -> Result<T, MemoryError> {
+        self.with_mut(true, |state, lock| {
+            let (rows, out) = f(&state.index)?;
+            if !rows.is_empty() {
+                state.journal.append(lock, &rows)?;
+                self.take(state, rows);
+            }
+            Ok(out)
+        })
+    }
+
+    fn alter(&self, id: MemoryId, f: impl FnOnce(&mut Memory)) -> Result<Memory, MemoryError> {
+        self.change(|index| {
+            let mut memory = index.get(id).ok_or(MemoryError::Unknown(id))?.clone();
+            f(&mut memory);
+            Ok((vec![memory.clone()], memory))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

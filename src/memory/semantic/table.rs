@@ -1,0 +1,295 @@
+//! The Lance dataset: every memory with its vector, in columns, versioned. The long-term truth; nothing is searched in it.
+//!
+//! Lance renames files into place and never fsyncs. So a version counts only once `sync` has put its files on the disk; the journal
+//! keeps what it holds until then. A newest version that a power loss has left unreadable is moved aside, if it was never synced.
+
+use super::MemoryError;
+use super::columns::{columns, fields, memories};
+use super::index::Index;
+use super::journal::sync_dir;
+use super::vectors::{Coded, decoded};
+use crate::domain::Memory;
+use arrow::array::{
+    Array, ArrayRef, AsArray, FixedSizeListArray, Float32Array, RecordBatch, RecordBatchIterator, RecordBatchReader, StringArray,
+};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::datatypes::{DataType, Field, Float32Type, Schema};
+use futures::TryStreamExt;
+use lance::Dataset;
+use lance::dataset::optimize::{CompactionOptions, compact_files};
+use lance::dataset::{InsertBuilder, MergeInsertBuilder, WhenMatched, WhenNotMatched, WriteMode, WriteParams};
+use lance::index::DatasetIndexExt;
+use lance_index::IndexType;
+use lance_index::optimize::OptimizeOptions;
+use lance_index::scalar::{BuiltinIndexType, ScalarIndexParams};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Fragments and versions from which on the dataset is put in order.
+const FRAGMENTS: usize = 16;
+const VERSIONS: usize = 32;
+
+/// The dataset of a folder, there or not yet.
+#[derive(Clone, Debug)]
+pub struct Table {
+    path: PathBuf,
+    /// The newest manifest that is on the disk for sure, by its name.
+    synced: PathBuf,
+}
+
+/// What the dataset holds.
+pub struct Stored {
+    pub rows: Vec<(Memory, Option<Coded>)>,
+    /// What made the vectors.
+    pub embedder: Option<String>,
+}
+
+impl Table {
+    /// The dataset in a folder of memories; nothing is opened.
+    pub fn new(dir: &Path) -> Table {
+        Table { path: dir.join("semantic.lance"), synced: dir.join("synced") }
+    }
+
+    /// The newest version's manifest, by its name; `None` where there is no dataset.
+    pub fn newest(&self) -> Option<String> {
+        self.manifests().into_iter().max_by_key(|(version, _)| *version).map(|(_, name)| name)
+    }
+
+    /// Versions with the names of their manifests. Lance counts names down from the greatest number, or up in old datasets.
+    fn manifests(&self) -> Vec<(u64, String)> {
+        let entries = std::fs::read_dir(self.path.join("_versions")).into_iter().flatten().flatten();
+        let version = |name: &str| {
+            let number: u64 = name.strip_suffix(".manifest")?.parse().ok()?;
+            Some(if name.len() == "18446744073709551615.manifest".len() { u64::MAX - number } else { number })
+        };
+        entries.filter_map(|e| e.file_name().into_string().ok()).filter_map(|name| Some((version(&name)?, name))).collect()
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// It is there and cannot be opened.
+    pub fn check(&self) -> Result<(), MemoryError> {
+        if self.newest().is_none() { Ok(()) } else { block_on(async { self.open().await.map(|_| ()) }) }
+    }
+
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    pub fn read(&self) -> Result<Stored, MemoryError> {
+        if self.newest().is_none() {
+            return Ok(Stored { rows: Vec::new(), embedder: None });
+        }
+        let batches: Vec<RecordBatch> = block_on(async {
+            let dataset = self.open().await?;
+            let mut scan = dataset.scan();
+            let stream = scan.batch_size(4096).try_into_stream().await.map_err(|e| self.error("read", &e))?;
+            stream.try_collect().await.map_err(|e| self.error("read", &e))
+        })?;
+        let mut stored = Stored { rows: Vec::new(), embedder: None };
+        for batch in &batches {
+            let memories = memories(batch).map_err(|message| self.broken("read", message))?;
+            let vectors = batch.column_by_name("vector").and_then(|c| c.as_fixed_size_list_opt());
+            let made_by = batch.column_by_name("embedder").and_then(|c| c.as_string_opt::<i32>());
+            for (row, memory) in memories.into_iter().enumerate() {
+                let vector = vectors.filter(|v| v.is_valid(row)).map(|v| v.value(row));
+                let coded = vector.as_ref().and_then(|v| v.as_primitive_opt::<Float32Type>()).map(|v| Coded::new(v.values()));
+                if stored.embedder.is_none() && coded.is_some() {
+                    stored.embedder = made_by.filter(|m| m.is_valid(row)).map(|m| m.value(row).to_owned());
+                }
+                stored.rows.push((memory, coded));
+            }
+        }
+        stored.rows.sort_by_key(|(m, _)| m.id);
+        Ok(stored)
+    }
+
+    /// Puts memories in, or in the place of those of their numbers: one commit. False, and nothing done, where the dataset has other
+    /// columns (its vectors are of another length, or there were none): then everything is to be written anew.
+    ///
+    /// # Errors
+    /// It is there and cannot be opened; the disk.
+    pub fn upsert(&self, batch: RecordBatch) -> Result<bool, MemoryError> {
+        block_on(async {
+            let dataset = self.open().await?;
+            if !same_columns(&dataset, &batch) {
+                return Ok(false);
+            }
+            let schema = batch.schema();
+            let reader = RecordBatchIterator::new(vec![Ok(batch)], schema);
+            let builder = MergeInsertBuilder::try_new(Arc::new(dataset), vec!["id".into()]);
+            builder
+                .and_then(|mut b| b.when_matched(WhenMatched::UpdateAll).when_not_matched(WhenNotMatched::InsertAll).try_build())
+                .map_err(|e| self.error("written", &e))?
+                .execute_reader(Box::new(reader) as Box<dyn RecordBatchReader + Send>)
+                .await
+                .map_err(|e| self.error("written", &e))?;
+            Ok(true)
+        })
+    }
+
+    /// Makes it, or writes everything anew as its next version.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn replace(&self, batches: Vec<RecordBatch>) -> Result<(), MemoryError> {
+        let mode = if self.newest().is_some() { WriteMode::Overwrite } else { WriteMode::Create };
+        let params = WriteParams { mode, ..WriteParams::default() };
+        block_on(async {
+            let written = InsertBuilder::new(self.uri()?).with_params(&params).execute(batches).await;
+            let mut dataset = written.map_err(|e| self.error("written", &e))?;
+            let by_number = ScalarIndexParams::for_builtin(BuiltinIndexType::BTree);
+            let made = dataset.create_index(&["id"], IndexType::BTree, Some("id".into()), &by_number, true).await;
+            made.map(|_| ()).map_err(|e| self.error("indexed", &e))
+        })
+    }
+
+    /// Joins fragments and drops old versions, once there are many. True where something was done.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn tidy(&self) -> Result<bool, MemoryError> {
+        block_on(async {
+            let mut dataset = self.open().await?;
+            if dataset.count_fragments() <= FRAGMENTS && self.manifests().len() <= VERSIONS {
+                return Ok(false);
+            }
+            let failed = |e: lance::Error| self.error("put in order", &e);
+            dataset.optimize_indices(&OptimizeOptions::default()).await.map_err(failed)?;
+            let options = CompactionOptions { materialize_deletions_threshold: 0.0, ..CompactionOptions::default() };
+            compact_files(&mut dataset, options, None).await.map_err(failed)?;
+            // Only one process writes, and whoever reads has read when it has the lock: no old version is needed.
+            dataset.cleanup_old_versions(chrono::TimeDelta::zero(), Some(true), None).await.map_err(failed)?;
+            Ok(true)
+        })
+    }
+
+    /// Puts every file of the newest version on the disk, and remembers that.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn sync(&self, before: &BTreeSet<PathBuf>) -> Result<(), MemoryError> {
+        let mut dirs = BTreeSet::from([self.path.clone()]);
+        for file in self.files()? {
+            if !before.contains(&file) {
+                std::fs::File::open(&file).and_then(|f| f.sync_all()).map_err(MemoryError::io(&file, "synced"))?;
+                dirs.extend(file.ancestors().skip(1).take_while(|p| p.starts_with(&self.path)).map(Path::to_owned));
+            }
+        }
+        dirs.iter().chain(self.path.parent().map(Path::to_owned).as_ref()).try_for_each(|d| sync_dir(d))?;
+        super::image::write_durable(&self.synced, self.newest().unwrap_or_default().as_bytes())
+    }
+
+    /// Every file of it.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn files(&self) -> Result<BTreeSet<PathBuf>, MemoryError> {
+        fn walk(dir: &Path, all: &mut BTreeSet<PathBuf>) -> Result<(), MemoryError> {
+            let entries = match std::fs::read_dir(dir) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+                other => other.map_err(MemoryError::io(dir, "listed"))?,
+            };
+            for path in entries.flatten().map(|e| e.path()) {
+                if path.is_dir() { walk(&path, all)? } else { _ = all.insert(path) }
+            }
+            Ok(())
+        }
+        let mut all = BTreeSet::new();
+        walk(&self.path, &mut all)?;
+        Ok(all)
+    }
+
+    async fn open(&self) -> Result<Dataset, MemoryError> {
+        let uri = self.uri()?;
+        let first = Dataset::open(uri).await;
+        let Err(e) = first else { return first.map_err(|e| self.error("opened", &e)) };
+        if !self.set_unsynced_aside() {
+            return Err(self.error("opened", &e));
+        }
+        Dataset::open(uri).await.map_err(|e| self.error("opened", &e))
+    }
+
+    /// Moves manifests aside that are newer than the synced one. What they held is still in the journal.
+    fn set_unsynced_aside(&self) -> bool {
+        let synced = std::fs::read_to_string(&self.synced).unwrap_or_default();
+        let all = self.manifests();
+        let Some((sure, _)) = all.iter().find(|(_, name)| *name == synced) else { return false };
+        let newer = all.iter().filter(|(version, _)| version > sure);
+        let moved = newer.filter(|(_, name)| {
+            let path = self.path.join("_versions").join(name);
+            tracing::warn!("{}: never synced and unreadable; set aside", path.display());
+            std::fs::rename(&path, path.with_extension("unsynced")).is_ok()
+        });
+        let any = moved.count() > 0;
+        // It names the version that was set aside.
+        let _ = std::fs::remove_file(self.path.join("_versions/latest_version_hint.json"));
+        any
+    }
+
+    fn uri(&self) -> Result<&str, MemoryError> {
+        self.path.to_str().ok_or_else(|| self.broken("opened", "its path is not UTF-8".into()))
+    }
+
+    /// All memories as the dataset holds them.
+    ///
+    /// # Errors
+    /// They do not fit its columns.
+    pub fn all(&self, index: &Index, embedder: &str) -> Result<Vec<RecordBatch>, MemoryError> {
+        let rows: Vec<usize> = (0..index.rows().len()).collect();
+        rows.chunks(8192).map(|some| self.batch(index, some, embedder)).collect()
+    }
+
+    /// Some memories as the dataset holds them, by their rows.
+    ///
+    /// # Errors
+    /// They do not fit its columns.
+    pub fn batch(&self, index: &Index, rows: &[usize], embedder: &str) -> Result<RecordBatch, MemoryError> {
+        let mut all = fields();
+        let mut arrays: Vec<ArrayRef> = columns(rows.iter().map(|r| &index.rows()[*r]));
+        all.push(Field::new("embedder", DataType::Utf8, true));
+        arrays.push(Arc::new(rows.iter().map(|r| index.vectors.get(*r).map(|_| embedder)).collect::<StringArray>()));
+        let dim = index.vectors.dim();
+        if dim > 0 {
+            let item = Arc::new(Field::new("item", DataType::Float32, true));
+            let mut values = Vec::with_capacity(rows.len() * dim);
+            for row in rows {
+                match index.vectors.get(*row) {
+                    Some((codes, scale)) => values.extend(decoded(codes, scale)),
+                    None => values.resize(values.len() + dim, 0.0),
+                }
+            }
+            let there: BooleanBuffer = rows.iter().map(|r| index.vectors.get(*r).is_some()).collect();
+            let list =
+                FixedSizeListArray::try_new(item.clone(), dim as i32, Arc::new(Float32Array::from(values)), Some(NullBuffer::new(there)));
+            all.push(Field::new("vector", DataType::FixedSizeList(item, dim as i32), true));
+            arrays.push(Arc::new(list.map_err(|e| self.broken("written", e.to_string()))?));
+        }
+        RecordBatch::try_new(Arc::new(Schema::new(all)), arrays).map_err(|e| self.broken("written", e.to_string()))
+    }
+
+    fn error(&self, what: &'static str, e: &lance::Error) -> MemoryError {
+        self.broken(what, e.to_string())
+    }
+
+    fn broken(&self, what: &'static str, message: String) -> MemoryError {
+        let message = message.lines().next().unwrap_or_default().to_owned();
+        MemoryError::Dataset { path: self.path.clone(), what, message }
+    }
+}
+
+fn same_columns(dataset: &Dataset, batch: &RecordBatch) -> bool {
+    let have = Schema::from(dataset.schema());
+    let wanted = batch.schema();
+    have.fields().len() == wanted.fields().len()
+        && wanted.fields().iter().all(|f| have.field_with_name(f.name()).is_ok_and(|h| h.data_type() == f.data_type()))
+}
+
+/// Lance is asynchronous and brings its own threads; whoever asks here has a thread to wait in.
+fn block_on<T>(work: impl Future<Output = Result<T, MemoryError>>) -> Result<T, MemoryError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(MemoryError::io(Path::new("a runtime for the dataset"), "started"))?;
+    runtime.block_on(work)
+}
