@@ -31,6 +31,7 @@ pub use headless::run_headless;
 pub use host::{Host, HostError, Over};
 pub use input::{Input, Link, Probe, Reread};
 pub use launcher::{Launch, Launcher, OsLauncher};
+pub use reload::saves;
 pub use run::{Clock, run};
 pub use seat::{Seat, SeatOptions};
 
