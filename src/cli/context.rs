@@ -102,9 +102,10 @@ impl Context {
     /// Who acts: the worker of the job that this process belongs to, else the operator.
     ///
     /// # Errors
-    /// The database.
+    /// No workspace; the database.
     pub fn who(&self, store: &Store) -> Result<Actor> {
-        let known = self.who.get().cloned().map_or_else(|| actor::this(store), Ok)?;
+        let workspace = self.workspace()?;
+        let known = self.who.get().cloned().map_or_else(|| actor::this(store, workspace), Ok)?;
         Ok(self.who.get_or_init(|| known).clone())
     }
 
