@@ -38,13 +38,10 @@ pub use headless::run_headless;
 pub use host::{Host, HostError, Over};
 pub use input::{Input, Link, Probe, Reread};
 pub use launcher::{Launch, Launcher, OsLauncher};
-<<<<<<< HEAD
 pub use library::{Library, apply as apply_to_memory};
 pub use memories::{Memories, MemoryRequest, MemoryThread};
-pub use review::review_job;
-=======
 pub use reload::saves;
->>>>>>> spine
+pub use review::review_job;
 pub use run::{Clock, run};
 pub use seat::{Seat, SeatOptions};
 

@@ -3,14 +3,9 @@
 
 use super::dispatch::backend_capacity;
 use super::input::{Input, Reread};
-<<<<<<< HEAD
 use super::memories::MemoryRequest;
 use super::state::{Effect, State};
-use crate::config::{SETTINGS_FILE, Settings, Workspace, backends};
-=======
-use super::state::State;
 use crate::config::{Settings, Workspace, backends};
->>>>>>> spine
 use crate::domain::Timestamp;
 use crate::os::Saves;
 use crate::store::{Event, StoreError, Tx};
