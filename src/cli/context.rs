@@ -3,13 +3,13 @@
 use super::args::Globals;
 use super::error::{CliError, Result};
 use super::output::Out;
-use super::wake;
+use super::wake::{self, Knock};
 use crate::config::{self, Backend, Settings, Workspace};
 use crate::domain::{Act, Actor, Applied, Command, Job, JobId, Timestamp};
 use crate::engine::actor;
 use crate::os::clock;
 use crate::store::{self, Store};
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 
 /// The command line's surroundings.
@@ -19,6 +19,7 @@ pub struct Context {
     workspace: OnceCell<Workspace>,
     /// Who acts: it takes a look at every process above this one.
     who: OnceCell<Actor>,
+    knock: Cell<Option<Knock>>,
 }
 
 /// The write-ahead log is brought in when it is longer than this, in bytes: about ten submissions.
@@ -35,7 +36,7 @@ impl Context {
     /// From the global flags.
     pub fn new(globals: Globals) -> Context {
         let out = Out::new(globals.json, globals.quiet, globals.color);
-        Context { globals, out, workspace: OnceCell::new(), who: OnceCell::new() }
+        Context { globals, out, workspace: OnceCell::new(), who: OnceCell::new(), knock: Cell::new(None) }
     }
 
     /// The wall clock.
@@ -101,9 +102,10 @@ impl Context {
     /// Who acts: the worker of the job that this process belongs to, else the operator.
     ///
     /// # Errors
-    /// The database.
+    /// No workspace; the database.
     pub fn who(&self, store: &Store) -> Result<Actor> {
-        let known = self.who.get().cloned().map_or_else(|| actor::this(store), Ok)?;
+        let workspace = self.workspace()?;
+        let known = self.who.get().cloned().map_or_else(|| actor::this(store, workspace), Ok)?;
         Ok(self.who.get_or_init(|| known).clone())
     }
 
@@ -120,12 +122,22 @@ impl Context {
         Ok(who)
     }
 
+    /// Lets the engine know that a change is about to come, so that it has less to do when it has.
+    ///
+    /// # Errors
+    /// No workspace.
+    pub fn knock(&self) -> Result {
+        self.knock.set(Knock::at(&self.workspace()?.socket()));
+        Ok(())
+    }
+
     /// Tells the engine, if there is one, that the database has changed.
     ///
     /// # Errors
     /// No workspace.
     pub fn wake(&self) -> Result<Engine> {
-        Ok(if wake::wake(&self.workspace()?.socket()) { Engine::There } else { Engine::Absent })
+        let there = self.knock.take().is_some_and(Knock::wake) || wake::wake(&self.workspace()?.socket());
+        Ok(if there { Engine::There } else { Engine::Absent })
     }
 
     /// Tells the engine of a change; without one, keeps the write-ahead log short. Whoever opens the database first reads the

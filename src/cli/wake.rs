@@ -9,13 +9,29 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-/// Tells the engine that the database has changed. True if there is an engine. Never waits: an engine that is too busy to
-/// take the word has others waiting that say the same.
+/// A connection to the engine, made before there is anything to say: the engine is awake and has accepted it by the time that
+/// the change is on the disk.
+pub struct Knock(UnixStream);
+
+impl Knock {
+    /// Knocks; `None` where no engine is. Never waits.
+    pub fn at(socket: &Path) -> Option<Knock> {
+        open(socket, SocketFlags::NONBLOCK).ok().map(Knock)
+    }
+
+    /// Says that the database has changed. False where the engine has gone since. Never waits: an engine that is too busy to take
+    /// the word has others waiting that say the same, and its tick finds the change too.
+    pub fn wake(mut self) -> bool {
+        match self.0.write_all(&line(ControlFrame::Wake)) {
+            Err(e) => e.kind() == std::io::ErrorKind::WouldBlock,
+            Ok(()) => true,
+        }
+    }
+}
+
+/// Tells the engine that the database has changed. True if there is an engine. Never waits.
 pub fn wake(socket: &Path) -> bool {
-    let Ok(mut stream) = open(socket, SocketFlags::NONBLOCK) else { return false };
-    // The word is advice; the engine's tick finds the change too.
-    let _ = stream.write_all(&line(ControlFrame::Wake));
-    true
+    Knock::at(socket).is_some_and(Knock::wake)
 }
 
 /// Asks the engine something and reads one answer.
@@ -118,7 +134,9 @@ mod tests {
         let mut got = String::new();
         listener.accept().unwrap().0.read_to_string(&mut got).unwrap();
         assert_eq!(got, "{\"frame\":\"wake\"}\n");
+        let early = Knock::at(&socket).unwrap();
         drop(listener);
+        assert!(!early.wake(), "it has gone since");
         assert!(!wake(&socket), "a socket file that nobody serves");
     }
 

@@ -216,7 +216,8 @@ impl Capacity {
 /// `starvation_after`; from then on none but P0 passes it, so that the window empties and it fits, or runs alone. Otherwise
 /// small jobs could keep a large one out for ever.
 ///
-/// Costs O(classes), not O(jobs): see `queue`. Jobs that wait for a date or are too large for the room left are looked at one by one.
+/// Costs O(classes), not O(jobs): see `queue`, which has been ripened by `now`. Only jobs that are too large for the room left are
+/// looked at one by one, where smaller ones of their class may be behind them.
 pub fn pick<'q>(queue: &'q Queue, capacity: &Capacity, passed: &BTreeSet<JobId>, now: Timestamp) -> Option<&'q QueuedJob> {
     look(queue, capacity, passed, now).starts
 }
@@ -240,7 +241,7 @@ pub(super) fn look<'q>(queue: &'q Queue, capacity: &Capacity, passed: &BTreeSet<
     }
     let patience = capacity.limits.starvation_after;
     let taken = capacity.tokens(now);
-    let mut order = queue.claim_order(now, patience);
+    let mut order = queue.due_order(now, patience);
     while let Some(head) = order.take_class() {
         let job = head.job;
         #[cfg(test)]

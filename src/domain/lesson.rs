@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn what_is_not_of_the_form_is_refused_and_says_why() {
-        let many = format!(r#"{{"memories":[{}]}}"#, vec![r#"{"text":"a","category":"fact","importance":1}"#; 9].join(","));
+        let many = format!(r#"{{"memories":[{}]}}"#, [r#"{"text":"a","category":"fact","importance":1}"#; 9].join(","));
         for (answer, says) in [
             ("nothing worth keeping", "no JSON object"),
             (r#"{"memories": {}}"#, "not of the asked form"),

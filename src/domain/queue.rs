@@ -8,8 +8,8 @@
 //!
 //! Ties go to the lower id. The order changes with time alone, so nothing is re-sorted: jobs of one priority, backend and worker
 //! are kept by age in a class of their own, whose order never changes, and the classes are merged when the queue is read.
-//! All jobs of a class meet the same gates (dates and sizes apart), so that a scheduler passes over a paused backend's
-//! thousands in one step.
+//! All jobs of a class meet the same gates (sizes apart), so that a scheduler passes over a paused backend's thousands in one step.
+//! Jobs whose date is still to come are in classes apart, which it does not look at: `ripen` moves them over as time passes.
 
 use super::ids::{JobId, ProjectId, WorkerId};
 use super::job::{Kind, Lane, Priority};
@@ -42,6 +42,8 @@ pub struct QueuedJob {
 /// What jobs have in common that meet the same gates.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct ClassKey {
+    /// Its date, if it has one, is still to come, or was when the queue was last ripened.
+    dated: bool,
     priority: Priority,
     backend: String,
     worker: Option<String>,
@@ -59,7 +61,7 @@ struct Class {
 pub struct Queue {
     jobs: BTreeMap<JobId, QueuedJob>,
     classes: BTreeMap<ClassKey, Class>,
-    /// Jobs with a `ready_at`, past or not.
+    /// The jobs of the dated classes, by their `ready_at`.
     dated: BTreeSet<(Timestamp, JobId)>,
     lanes: [usize; 3],
 }
@@ -68,32 +70,54 @@ impl Queue {
     /// Adds a job, or replaces what was known of it.
     pub fn insert(&mut self, job: QueuedJob) {
         self.remove(job.id);
-        let class = self.classes.entry(class_key(&job)).or_default();
-        class.by_age.insert((job.queued_at, job.id));
-        *class.estimates.entry(job.estimate).or_default() += 1;
         if let Some(at) = job.ready_at {
             self.dated.insert((at, job.id));
         }
+        self.enter(&job);
         self.lanes[job.priority.lane() as usize] += 1;
         self.jobs.insert(job.id, job);
+    }
+
+    fn enter(&mut self, job: &QueuedJob) {
+        let class = self.classes.entry(self.class_key(job)).or_default();
+        class.by_age.insert((job.queued_at, job.id));
+        *class.estimates.entry(job.estimate).or_default() += 1;
+    }
+
+    /// Undoes `enter`; before `dated` changes.
+    fn leave(&mut self, job: &QueuedJob) {
+        let key = self.class_key(job);
+        let Some(class) = self.classes.get_mut(&key) else { return };
+        class.by_age.remove(&(job.queued_at, job.id));
+        if let Some(n) = class.estimates.get_mut(&job.estimate) {
+            *n -= 1;
+            if *n == 0 {
+                class.estimates.remove(&job.estimate);
+            }
+        }
+        if class.by_age.is_empty() {
+            self.classes.remove(&key);
+        }
+    }
+
+    /// Lets the scheduler see the jobs whose date has come. Each is moved once.
+    pub fn ripen(&mut self, now: Timestamp) {
+        while let Some((at, id)) = self.dated.first().copied().filter(|(at, _)| *at <= now) {
+            let job = self.jobs.get(&id).cloned();
+            if let Some(job) = &job {
+                self.leave(job);
+            }
+            self.dated.remove(&(at, id));
+            if let Some(job) = &job {
+                self.enter(job);
+            }
+        }
     }
 
     /// Takes a job out.
     pub fn remove(&mut self, id: JobId) -> Option<QueuedJob> {
         let job = self.jobs.remove(&id)?;
-        let key = class_key(&job);
-        if let Some(class) = self.classes.get_mut(&key) {
-            class.by_age.remove(&(job.queued_at, id));
-            if let Some(n) = class.estimates.get_mut(&job.estimate) {
-                *n -= 1;
-                if *n == 0 {
-                    class.estimates.remove(&job.estimate);
-                }
-            }
-            if class.by_age.is_empty() {
-                self.classes.remove(&key);
-            }
-        }
+        self.leave(&job);
         if let Some(at) = job.ready_at {
             self.dated.remove(&(at, id));
         }
@@ -121,19 +145,25 @@ impl Queue {
         self.lanes[lane as usize]
     }
 
-    /// Jobs in claim order.
+    /// Jobs in claim order, those with a date to come among them.
     pub fn claim_order(&self, now: Timestamp, starvation_after: Duration) -> ClaimOrder<'_> {
-        let mut order = ClaimOrder { queue: self, now, starvation_after, heads: BinaryHeap::with_capacity(self.classes.len()) };
-        for class in self.classes.values() {
-            order.push(class, class.by_age.iter());
-        }
-        order
+        self.order(now, starvation_after, |_| true)
     }
 
-    /// The jobs of one lane in claim order.
+    /// The jobs of one lane in claim order, those with a date to come among them.
     pub fn lane_order(&self, lane: Lane, now: Timestamp, starvation_after: Duration) -> ClaimOrder<'_> {
-        let mut order = ClaimOrder { queue: self, now, starvation_after, heads: BinaryHeap::new() };
-        for (_, class) in self.classes.iter().filter(|(key, _)| key.priority.lane() == lane) {
+        self.order(now, starvation_after, |key| key.priority.lane() == lane)
+    }
+
+    /// The jobs in claim order that have no date to come. The queue has been ripened by now.
+    pub(super) fn due_order(&self, now: Timestamp, starvation_after: Duration) -> ClaimOrder<'_> {
+        debug_assert!(self.dated.first().is_none_or(|(at, _)| *at > now), "not ripened");
+        self.order(now, starvation_after, |key| !key.dated)
+    }
+
+    fn order(&self, now: Timestamp, starvation_after: Duration, of: impl Fn(&ClassKey) -> bool) -> ClaimOrder<'_> {
+        let mut order = ClaimOrder { queue: self, now, starvation_after, heads: BinaryHeap::with_capacity(self.classes.len()) };
+        for (_, class) in self.classes.iter().filter(|(key, _)| of(key)) {
             order.push(class, class.by_age.iter());
         }
         order
@@ -148,10 +178,11 @@ impl Queue {
     pub fn next_ready(&self, now: Timestamp) -> Option<Timestamp> {
         self.dated.range((now, JobId(i64::MAX))..).map(|(at, _)| *at).find(|at| *at > now)
     }
-}
 
-fn class_key(job: &QueuedJob) -> ClassKey {
-    ClassKey { priority: job.priority, backend: job.backend.clone(), worker: job.worker.clone() }
+    fn class_key(&self, job: &QueuedJob) -> ClassKey {
+        let dated = job.ready_at.is_some_and(|at| self.dated.contains(&(at, job.id)));
+        ClassKey { dated, priority: job.priority, backend: job.backend.clone(), worker: job.worker.clone() }
+    }
 }
 
 /// A job's place in the claim order: the lower, the earlier.
@@ -274,6 +305,10 @@ pub(super) mod tests {
         q
     }
 
+    fn due(q: &Queue, now: i64) -> Vec<i64> {
+        q.due_order(Timestamp(now), STARVED).map(|j| j.id.0).collect()
+    }
+
     fn order(q: &Queue, now: i64) -> Vec<i64> {
         q.claim_order(Timestamp(now), STARVED).map(|j| j.id.0).collect()
     }
@@ -313,6 +348,25 @@ pub(super) mod tests {
         assert_eq!(q.next_ready(Timestamp(0)), Some(Timestamp(10)));
         assert_eq!(q.next_ready(Timestamp(20)), Some(Timestamp(30)));
         assert_eq!(q.next_ready(Timestamp(30)), None);
+    }
+
+    #[test]
+    fn a_job_with_a_date_is_due_from_then_on_at_its_place() {
+        let at = |id, ready| QueuedJob { ready_at: Some(Timestamp(ready)), ..job(id, 2, id) };
+        let mut q = queue([at(1, 10), job(2, 2, 2), at(3, 20), at(4, 10)]);
+        assert_eq!(order(&q, 0), [1, 2, 3, 4], "it has its place before");
+        assert_eq!(due(&q, 0), [2]);
+        q.ripen(Timestamp(10));
+        assert_eq!(due(&q, 10), [1, 2, 4]);
+        q.insert(at(1, 30));
+        assert_eq!(due(&q, 10), [2, 4], "put off again");
+        q.remove(JobId(4));
+        q.ripen(Timestamp(40));
+        assert_eq!((due(&q, 40), q.next_ready(Timestamp(40))), (vec![1, 2, 3], None));
+        for id in [1, 2, 3] {
+            q.remove(JobId(id));
+        }
+        assert!(q.is_empty() && q.classes.is_empty() && q.dated.is_empty());
     }
 
     pub fn any_job(id: i64) -> impl Strategy<Value = QueuedJob> {
@@ -367,6 +421,17 @@ pub(super) mod tests {
                 prop_assert_eq!(q.lane_order(lane, Timestamp(now), STARVED).collect::<Vec<_>>(), whole);
             }
             prop_assert_eq!(q.oldest(), jobs.iter().map(|j| j.queued_at).min());
+        }
+
+        #[test]
+        fn what_is_due_is_the_whole_order_without_dates_to_come(jobs in any_jobs(40), first in 0..200 * MIN, then in 0..200 * MIN) {
+            let mut q = queue(jobs);
+            for now in [first, first + then] {
+                q.ripen(Timestamp(now));
+                let whole = q.claim_order(Timestamp(now), STARVED);
+                let expected: Vec<_> = whole.filter(|j| j.ready_at.is_none_or(|t| t.0 <= now)).map(|j| j.id.0).collect();
+                prop_assert_eq!(due(&q, now), expected);
+            }
         }
 
         #[test]

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 /// Every gate for a job that waits or is queued, in the order of `Gate`. It starts exactly when all are open.
 ///
 /// `queued` is the job as the scheduler sees it (for a waiting job: as it will); `dependencies` are the jobs that it depends on.
+/// The queue has been ripened by `now`.
 pub fn why(job: &Job, dependencies: &[JobRow], queued: &QueuedJob, queue: &Queue, capacity: &Capacity, now: Timestamp) -> Vec<Verdict> {
     let mut verdicts = capacity.gates(queued, now);
     let waits = |reason: WaitReason| job.state == JobState::Waiting && job.wait_reason == Some(reason);
@@ -335,7 +336,8 @@ mod tests {
             c.running = running;
             c.budget.spend(None, spent, NOW);
             c.closed = closed.then(|| ("paused".into(), "`orc engine resume`".into()));
-            let q = queue(jobs.clone());
+            let mut q = queue(jobs.clone());
+            q.ripen(NOW);
             let next = pick(&q, &c, &BTreeSet::new(), NOW).map(|j| j.id);
             for j in &jobs {
                 let v = queued_why(&q, j.id.0, &c);

@@ -140,7 +140,8 @@ impl Open {
 
     fn command(&mut self, command: &Command) -> Result<Answer, DeskError> {
         let now = clock::now();
-        let who = super::actor::this(self.store()?)?;
+        let workspace = self.workspace.clone();
+        let who = super::actor::this(self.store()?, &workspace)?;
         let mut asked = command.clone();
         // A console asks for no number of attempts: the setting decides.
         if let Command::AddJob { spec } = &mut asked {

@@ -38,6 +38,7 @@ impl State {
         self.fill_capacity(now);
         let mut passed = BTreeSet::new();
         for _ in 0..self.capacity.limits.burst {
+            self.queue.ripen(now);
             let Some(job) = pick(&self.queue, &self.capacity, &passed, now).cloned() else { return Ok(()) };
             passed.insert(job.id);
             if self.start(tx, &job, now, out)? {

@@ -159,8 +159,9 @@ impl Engine {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let socket = workspace.socket();
         let why = runtime.block_on(async {
-            let _watched = super::reload::watch(&workspace, settings.clone(), inputs.clone())
-                .inspect_err(|e| tracing::warn!("settings are read at the next start only: {e}"));
+            if let Err(e) = super::reload::watch(&workspace, settings.clone(), inputs.clone()) {
+                tracing::warn!("settings are read at the next start only: {e}");
+            }
             let listener = bind(&socket).map_err(|source| HostError::Socket { path: socket.clone(), source })?;
             let (outbox, outboxes) = mpsc::unbounded_channel();
             let gateway = Gateway::new(inputs.clone(), outbox, publish.subscribe());

@@ -40,6 +40,7 @@ pub use input::{Input, Link, Probe, Reread};
 pub use launcher::{Launch, Launcher, OsLauncher};
 pub use library::{Library, apply as apply_to_memory, embedder};
 pub use memories::{Memories, MemoryRequest, MemoryThread};
+pub use reload::saves;
 pub use review::review_job;
 pub use run::{Clock, run};
 pub use seat::{Seat, SeatOptions};

@@ -5,48 +5,63 @@ use super::dispatch::backend_capacity;
 use super::input::{Input, Reread};
 use super::memories::MemoryRequest;
 use super::state::{Effect, State};
-use crate::config::{SETTINGS_FILE, Settings, Workspace, backends};
+use crate::config::{Settings, Workspace, backends};
 use crate::domain::Timestamp;
+use crate::os::Saves;
 use crate::store::{Event, StoreError, Tx};
-use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
-/// Watches the files until it is dropped. Costs nothing while nothing is saved.
+/// Between what tells of a save and the look at it: an editor takes several steps, and in the middle of them there is nothing to
+/// read.
+const SETTLED: Duration = Duration::from_millis(50);
+
+/// The files whose saving matters to a running engine. The database lies in the same folder: its writes wake nobody here.
 ///
 /// # Errors
 /// The system watches no more files.
-pub(super) fn watch(workspace: &Workspace, settings: Arc<Settings>, inputs: mpsc::Sender<Input>) -> notify::Result<RecommendedWatcher> {
-    let (at, descriptions, old, first) = (workspace.clone(), workspace.backends_dir(), settings.clone(), inputs.clone());
-    let concerns = move |e: &notify::Event| {
-        saved(e.kind)
-            && e.paths.iter().any(|p| p.file_name().is_some_and(|n| n == SETTINGS_FILE) || p.parent().is_some_and(|d| d == descriptions))
-    };
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // An error means that events were missed.
-        if event.map_or(true, |e| concerns(&e)) {
-            let _ = inputs.blocking_send(Input::Settings(Box::new(read(&at, &settings))));
-        }
-    })?;
-    watcher.watch(workspace.root(), RecursiveMode::NonRecursive)?;
-    if workspace.backends_dir().is_dir() {
-        watcher.watch(&workspace.backends_dir(), RecursiveMode::NonRecursive)?;
-    }
-    // What was saved before the watch began. (The channel is new: there is room.)
-    let _ = first.try_send(Input::Settings(Box::new(read(workspace, &old))));
-    Ok(watcher)
+pub fn saves(workspace: &Workspace) -> io::Result<Saves> {
+    Saves::of(&workspace.settings_file(), &workspace.backends_dir())
 }
 
-/// True where a file is whole again, or gone: in the middle of a save there is nothing to read.
-fn saved(kind: EventKind) -> bool {
-    use EventKind::{Access, Modify, Remove};
-    matches!(
-        kind,
-        Access(AccessKind::Close(AccessMode::Write))
-            | Modify(ModifyKind::Name(RenameMode::To | RenameMode::From | RenameMode::Both))
-            | Remove(_)
-    )
+/// Reads the files anew whenever they are saved, until the engine ends. Costs nothing while nothing is saved.
+///
+/// # Errors
+/// The system watches no more files.
+pub(super) fn watch(workspace: &Workspace, settings: Arc<Settings>, inputs: mpsc::Sender<Input>) -> io::Result<()> {
+    #[expect(deprecated, reason = "its replacement asks for an unsafe block; the watch owns its descriptor")]
+    let mut saves = AsyncFd::new(saves(workspace)?)?;
+    let workspace = workspace.clone();
+    tokio::spawn(async move {
+        // First what was saved before the watch began.
+        loop {
+            let (at, old) = (workspace.clone(), settings.clone());
+            let Ok(read) = tokio::task::spawn_blocking(move || read(&at, &old)).await else { return };
+            if inputs.send(Input::Settings(Box::new(read))).await.is_err() {
+                return;
+            }
+            if let Err(e) = next(&mut saves).await {
+                tracing::warn!("settings are read at the next start only: {e}");
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Waits until something has been saved.
+async fn next(saves: &mut AsyncFd<Saves>) -> io::Result<()> {
+    loop {
+        saves.readable().await?.clear_ready();
+        if saves.get_mut().look()?.saved {
+            tokio::time::sleep(SETTLED).await;
+            saves.get_mut().look()?;
+            return Ok(());
+        }
+    }
 }
 
 fn read(workspace: &Workspace, old: &Settings) -> Result<Reread, String> {

@@ -32,6 +32,7 @@ pub fn explain(store: &Store, settings: &Settings, workspace: &Workspace, job: &
         let (work, model) = (expected.work(row.kind), uses_model(&row.backend));
         queue.insert(queued_job(row, CONTEXT, work, model));
     }
+    queue.ripen(now);
     let spec = &job.spec;
     // A waiting job is looked at as if it were queued now: the gates behind its dependencies show too.
     let alike = QueuedJob {

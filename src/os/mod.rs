@@ -10,9 +10,11 @@ pub mod host;
 pub mod lock;
 pub mod process;
 mod program;
+mod saves;
 pub mod tree;
 
 pub use error::OsError;
 pub use guest::Guest;
 pub use lock::{Lock, lock_held};
 pub use program::program;
+pub use saves::{Saves, Seen};

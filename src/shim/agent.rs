@@ -78,19 +78,17 @@ fn enclose(spec: &AttemptSpec, pid: i32) -> Option<Cgroup> {
 
 /// Lets the agent begin: the go for `--exec`, the prompt, end of file. An agent that closes its input early has read enough.
 pub async fn feed(mut stdin: ChildStdin, mut prompt: File) -> io::Result<()> {
-    let mut chunk = vec![b'\n'];
-    loop {
-        match stdin.write_all(&chunk).await {
+    let mut chunk = vec![0; PROMPT_CHUNK];
+    chunk[0] = b'\n';
+    let mut n = 1;
+    while n > 0 {
+        match stdin.write_all(&chunk[..n]).await {
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             other => other?,
         }
-        chunk.resize(PROMPT_CHUNK, 0);
-        let n = prompt.read(&mut chunk)?;
-        if n == 0 {
-            return Ok(());
-        }
-        chunk.truncate(n);
+        n = prompt.read(&mut chunk)?;
     }
+    Ok(())
 }
 
 /// What the agent finds in its environment: what this process inherited, less what the backend removes, plus what is ours.

@@ -278,20 +278,21 @@ impl Store {
         row::optional(self, &format!("{OPEN} WHERE a.id = ?1 AND a.ended_at IS NULL"), [id.0], read_open)
     }
 
-    /// The running job behind which one of these processes of this boot stands as its shim, each told by number and start time;
-    /// the first of them, if there are several.
+    /// The running jobs behind which one of these processes of this boot, each told by number and start time, stands as the shim:
+    /// with its place among them; and those whose shim has not said hello yet, without.
     ///
     /// # Errors
     /// The database.
-    pub fn inside_shim(&self, processes: &[(i32, u64)], boot_id: &str) -> Result<Option<Inside>, StoreError> {
+    pub fn behind_shims(&self, processes: &[(i32, u64)], boot_id: &str) -> Result<Vec<(Option<usize>, Inside)>, StoreError> {
         // One look at the open attempts, however many processes there are.
         let pids: Vec<i32> = processes.iter().map(|(pid, _)| *pid).collect();
-        let sql = format!("{INSIDE} AND a.shim_boot_id = ?1 AND a.shim_pid IN (SELECT value FROM json_each(?2))");
+        let sql = format!("{INSIDE} AND (a.shim_pid IS NULL OR (a.shim_boot_id = ?1 AND a.shim_pid IN (SELECT value FROM json_each(?2))))");
         let found = row::all(self, &sql, params![boot_id, row::to_json(&pids)], |r| {
-            let shim = (r.get::<_, i32>("shim_pid")?, r.get::<_, i64>("shim_start_time")? as u64);
-            Ok((processes.iter().position(|p| *p == shim), read_inside(r)?))
+            let shim = r.get::<_, Option<i32>>("shim_pid")?.zip(r.get::<_, Option<i64>>("shim_start_time")?.map(|t| t as u64));
+            Ok((shim.map(|shim| processes.iter().position(|p| *p == shim)), read_inside(r)?))
         })?;
-        Ok(found.into_iter().filter_map(|(place, inside)| Some((place?, inside))).min_by_key(|(place, _)| *place).map(|(_, inside)| inside))
+        // A shim of the same number that is another process is out.
+        Ok(found.into_iter().filter(|(place, _)| *place != Some(None)).map(|(place, inside)| (place.flatten(), inside)).collect())
     }
 
     /// The running job of an attempt that has not ended.

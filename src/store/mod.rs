@@ -53,9 +53,11 @@ impl Store {
         owner_only(path);
         conn.busy_timeout(BUSY).map_err(|e| StoreError::open(path, e))?;
         migrate::to_newest(&mut conn, path)?;
-        // FULL: what is acknowledged has reached the disk. NO_CKPT_ON_CLOSE: a short-lived writer (`pm job add`) leaves the
-        // checkpoint to the engine instead of paying for it at exit.
-        conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;").map_err(|e| StoreError::open(path, e))?;
+        // FULL: what is acknowledged has reached the disk. MEMORY: what a savepoint could take back is kept there, and not in a file
+        // made for each larger transaction. NO_CKPT_ON_CLOSE: a short-lived writer (`pm job add`) leaves the checkpoint to the
+        // engine instead of paying for it at exit.
+        conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON;")
+            .map_err(|e| StoreError::open(path, e))?;
         conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(|e| StoreError::open(path, e))?;
         conn.set_prepared_statement_cache_capacity(64);
         Ok(Store { conn, path: path.to_owned() })

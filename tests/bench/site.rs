@@ -122,13 +122,13 @@ impl Site {
         day.done + day.failed
     }
 
-    /// Waits for a condition.
+    /// Waits for a condition. Looking costs CPU that the measured ones may want, so it is done seldom.
     pub fn until(&self, what: &str, mut holds: impl FnMut(&Site) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !holds(self) {
             let said = || std::fs::read_to_string(self.path("engine.err")).unwrap_or_default();
             assert!(Instant::now() < deadline, "never: {what}; the engine said: {}", said());
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 

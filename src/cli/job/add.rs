@@ -93,6 +93,7 @@ pub fn run(cx: &mut Context, add: Add) -> Result {
     if let Some(persona) = &spec.persona {
         names::persona(cx, persona)?;
     }
+    cx.knock()?;
     let mut store = cx.writer()?;
     // What a job submits belongs to its own project, unless it says otherwise.
     if let (None, Actor::Worker(inside)) = (spec.project_id, cx.who(&store)?) {

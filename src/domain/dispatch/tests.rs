@@ -20,6 +20,7 @@ fn capacity() -> Capacity {
 fn fill(q: &mut Queue, c: &mut Capacity, now: Timestamp) -> Vec<i64> {
     let mut started = Vec::new();
     c.budget.press(&c.limits.budget, q.len(), now);
+    q.ripen(now);
     while let Some(job) = pick(q, c, &BTreeSet::new(), now).cloned() {
         c.budget.reserve(AttemptId(job.id.0), job.estimate);
         c.started(&job, now);
@@ -30,7 +31,9 @@ fn fill(q: &mut Queue, c: &mut Capacity, now: Timestamp) -> Vec<i64> {
 }
 
 fn picked(jobs: impl IntoIterator<Item = QueuedJob>, c: &Capacity) -> Option<i64> {
-    pick(&queue(jobs), c, &BTreeSet::new(), NOW).map(|j| j.id.0)
+    let mut q = queue(jobs);
+    q.ripen(NOW);
+    pick(&q, c, &BTreeSet::new(), NOW).map(|j| j.id.0)
 }
 
 #[test]
@@ -148,6 +151,23 @@ fn ten_thousand_queued_jobs_are_not_looked_at_one_by_one() {
     let large = queue((1..=10_000).map(|id| QueuedJob { estimate: 500_000, ..job(id, 2, NOW.0 + id) }));
     c.running = 1;
     assert_eq!(looked_at(&large, &c), 1, "none fits the budget");
+}
+
+#[test]
+fn ten_thousand_jobs_with_dates_to_come_are_not_looked_at_at_all() {
+    let looked_at = |q: &Queue, now| look(q, &capacity(), &BTreeSet::new(), now).looked_at;
+    // Ahead of the one that is due by every rule of the order but the date.
+    let dated = |id: i64| QueuedJob { ready_at: Some(NOW + Duration::from_secs(id as u64)), ..job(id, (id % 6) as u8, 0) };
+    let mut q = queue((1..=10_000).map(dated).chain([job(20_000, 5, 1)]));
+    q.ripen(NOW);
+    assert_eq!(look(&q, &capacity(), &BTreeSet::new(), NOW).starts.map(|j| j.id), Some(JobId(20_000)));
+    assert_eq!(looked_at(&q, NOW), 1);
+    q.remove(JobId(20_000));
+    assert_eq!(looked_at(&q, NOW), 0, "nothing is due");
+    let later = NOW + Duration::from_secs(7);
+    q.ripen(later);
+    assert_eq!(look(&q, &capacity(), &BTreeSet::new(), later).starts.map(|j| j.id), Some(JobId(6)), "the only P0 of the seven");
+    assert_eq!(looked_at(&q, later), 1);
 }
 
 fn any_capacity() -> impl Strategy<Value = Capacity> {
@@ -282,6 +302,7 @@ proptest! {
                 q.insert(QueuedJob { id: JobId(id), priority, queued_at: now, ready_at: None, estimate: if seed % 3 == 0 { 90 } else { 10 }, ..newcomer.clone() });
             }
             c.budget.press(&c.limits.budget, q.len(), now);
+            q.ripen(now);
             while let Some(j) = pick(&q, &c, &BTreeSet::new(), now).cloned() {
                 c.budget.reserve(AttemptId(j.id.0), j.estimate);
                 c.started(&j, now);

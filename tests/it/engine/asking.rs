@@ -128,3 +128,52 @@ fn a_process_inside_a_job_cannot_do_what_is_the_operators() {
         b.store.jobs(&orc::domain::JobFilter { text: "allowed".into(), ..Default::default() }, Page { before: None, limit: 9 }).unwrap();
     assert_eq!(allowed[0].project_id, Some(own), "what a job submits belongs to its project");
 }
+
+#[test]
+fn an_agent_that_is_quicker_than_its_shims_hello_is_not_the_operator() {
+    let mut b = Bench::new(&[]);
+    let job = b.run("true");
+    let now = clock::now();
+    let claimed = b.store.write(|tx| {
+        let new = orc::store::NewWorker {
+            name: "w".into(),
+            backend: "shell".into(),
+            model: None,
+            persona: None,
+            skills: Vec::new(),
+            persistent: true,
+            project_id: None,
+            directory: "/".into(),
+        };
+        let claim = orc::store::Claim {
+            job,
+            worker: tx.add_worker(&new, "engine", now)?,
+            worker_name: "w".into(),
+            backend: "shell".into(),
+            model: None,
+            epoch: 1,
+            host: "here".into(),
+            token_hash: String::new(),
+            session: None,
+            directory: "/".into(),
+            estimate: 0,
+        };
+        tx.claim(&claim, now)
+    });
+    let dir = b.workspace.attempt_dir(claimed.unwrap().unwrap());
+    // With an environment that says nothing, below this process.
+    let pause = || b.command("pm").args(["engine", "pause"]).output().unwrap().status.code();
+    let shim = |identity: &orc::domain::ProcessIdentity| {
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("shim.json"), serde_json::to_vec(identity).unwrap()).unwrap();
+    };
+    assert_eq!(pause(), Some(0), "nobody's child");
+    // As a shim puts itself down before its agent can start; no engine has heard of it.
+    let me = orc::os::process::this().unwrap();
+    shim(&me);
+    assert_eq!(pause(), Some(4));
+    shim(&orc::domain::ProcessIdentity { start_time: me.start_time + 1, ..me.clone() });
+    assert_eq!(pause(), Some(0), "another process of that number");
+    shim(&orc::domain::ProcessIdentity { boot_id: "before".into(), ..me });
+    assert_eq!(pause(), Some(0), "and one from before the reboot");
+}

@@ -46,11 +46,6 @@ impl Bench {
         self.dir.path().join(name)
     }
 
-    /// Gives the engine, and so its agents, a variable.
-    pub fn env(&mut self, name: &'static str, value: &str) {
-        self.env.insert(name, value.to_owned());
-    }
-
     /// Starts an engine; it need not answer yet.
     pub fn start(&mut self) {
         assert!(self.engine.is_none());

@@ -59,3 +59,28 @@ fn a_backend_that_is_described_while_the_engine_runs_can_be_used() {
     let job = b.add(orc::domain::JobSpec::new("job", "mine", "true"));
     assert_eq!(b.ends(job), JobState::Done);
 }
+
+#[test]
+fn the_database_wakes_nobody_who_waits_for_settings() {
+    let mut b = Bench::new(&[]);
+    // Told exactly what the engine's own watch is told.
+    let mut saves = orc::engine::saves(&b.workspace).unwrap();
+    b.start();
+    let first = b.run("true");
+    b.ends(first);
+    saves.look().unwrap();
+    // Through this process's database, and through one that is opened and closed for each.
+    let mut jobs: Vec<_> = (0..20).map(|_| b.run("true")).collect();
+    for _ in 0..5 {
+        let out = b.command("pm").args(["job", "add", "--type", "shell", "--prompt", "true", "--json"]).output().unwrap();
+        let added: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+        jobs.push(orc::domain::JobId(added["id"].as_i64().unwrap()));
+    }
+    for job in jobs {
+        assert_eq!(b.ends(job), JobState::Done);
+    }
+    assert_eq!(saves.look().unwrap().events, 0, "25 jobs, each with several commits");
+    save(&b, "max_running = 3\n");
+    assert!(saves.look().unwrap().saved);
+    b.within(|| told(&b).iter().any(|l| l.text.contains("max_running = 3")).then_some(()));
+}
