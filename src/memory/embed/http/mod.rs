@@ -255,5 +255,4 @@ fn causes(e: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
-#[path = "http_tests.rs"]
 mod tests;
