@@ -25,7 +25,7 @@ pub struct Man {
 const GROUPS: &[(&str, &[&str])] = &[
     ("Work", &["job", "why", "decision", "project", "task"]),
     ("Run", &["tui", "engine", "worker", "lane", "backend"]),
-    ("Look", &["log", "doctor"]),
+    ("Look", &["memory", "log", "doctor"]),
     ("Set up", &["init", "completions", "man", "help"]),
 ];
 

@@ -377,8 +377,8 @@ impl<'a> Console<'a> {
     }
 }
 
-/// What came of an effect.
 // As above.
+/// What came of an effect.
 #[allow(clippy::large_enum_variant)]
 pub enum Done {
     Silently,

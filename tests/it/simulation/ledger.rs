@@ -174,6 +174,11 @@ impl Ledger {
         }
         self.seen.reserved += u32::from(running >= MAX_RUNNING as usize);
         let estimate = self.number("SELECT estimate FROM attempts WHERE id = ?1", [attempt]);
+        // What memory adds to a prompt is reserved at its most, until it is known.
+        for attempt in self.open.keys().copied().collect::<Vec<_>>() {
+            let now = self.number("SELECT estimate FROM attempts WHERE id = ?1", [attempt]);
+            self.open.insert(attempt, now);
+        }
         // What an open attempt tells in this very millisecond may come before or after this start: it counts as reserved still.
         let reserved: i64 = self.open.iter().map(|(a, estimate)| (estimate - self.spent_by(*a, at)).max(0)).sum();
         let counts = |t: i64, a: i64| t > at - WINDOW_MS && (t < at || t == at && !self.open.contains_key(&a));
