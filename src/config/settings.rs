@@ -147,7 +147,8 @@ settings! {
     recall_count: u32 = "6", Shape::Count { min: 1, max: 50, unit: "memories" };
     /// How long a start waits for its memories; then it goes on without them, and the log says so.
     recall_wait: Duration = "2s", Shape::Time { min: 0, max: MINUTE };
-    /// A memory that shares no word with the prompt is recalled only if their vectors are at least this alike (cosine).
+    /// A memory that shares no word with the prompt is recalled only if their vectors are at least this alike (cosine). 0.3 fits
+    /// the embedding that ships; models behind endpoints each have a scale of their own, mostly a higher one.
     recall_floor: f64 = "0.3", Shape::Share { min: 0.0, max: 1.0 };
     /// Score of a memory = the weighted sum of four terms, each 0 to 1. This one: how alike it is to the prompt.
     weight_similarity: f64 = "0.45", Shape::Share { min: 0.0, max: 1.0 };
@@ -167,7 +168,8 @@ settings! {
     recall_penalty_window: Duration = "1h", Shape::Time { min: 0, max: 30 * DAY };
     /// Of memories whose vectors are at least this alike (cosine) and whose figures are the same, a job gets only the best one.
     merge_threshold: f64 = "0.95", Shape::Share { min: 0.5, max: 1.0 };
-    /// What makes vectors of memories: the embedding that ships with the program and works offline, or an endpoint.
+    /// What makes vectors of memories: the embedding that ships with the program and works offline, or an endpoint. After a
+    /// change all are made anew in the background; until then recall goes by the old ones.
     embedder: String = "shipped", Shape::Word(&["shipped", "http"]);
     /// With `embedder = "http"`: the OpenAI-compatible endpoint, without the final `/embeddings`.
     embedder_url: String = "http://127.0.0.1:11434/v1", Shape::Text;
@@ -175,6 +177,11 @@ settings! {
     embedder_model: String = "nomic-embed-text", Shape::Text;
     /// With `embedder = "http"`: the environment variable that holds the endpoint's key. Unset: it is asked without one.
     embedder_key_env: String = "OPENAI_API_KEY", Shape::Text;
+    /// With `embedder = "http"`: dimensions that are asked of the model, where it has several; 0 = its own number.
+    embedder_dimensions: u32 = "0", Shape::Count { min: 0, max: 65_536, unit: "dimensions" };
+    /// With `embedder = "http"`: how long a request may take in the background. One that a recall needs has half of
+    /// `recall_wait`.
+    embedder_timeout: Duration = "30s", Shape::Time { min: 1, max: HOUR };
     /// The backend that judges after each job what is worth keeping, and reviews each day. A cheap model will do: see `[tier]`.
     /// `none`: nothing is captured or consolidated by itself.
     memory_backend: String = "none", Shape::Text;

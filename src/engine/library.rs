@@ -2,16 +2,20 @@
 
 use crate::config::{Settings, Workspace};
 use crate::domain::{Applied, Command, Formula, Learned, MemoryId, MemorySource, Settle, Timestamp};
-use crate::memory::{Added, Change, MemoryError, NewMemory, Semantic, Shipped, Tuning};
+use crate::memory::{Added, Change, Embedder, Endpoint, Http, MemoryError, NewMemory, Semantic, Shipped, Tuning};
 use crate::store::Lesson;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// The memory store of a workspace, open or not.
 #[derive(Clone)]
 pub struct Library {
     workspace: Workspace,
-    open: Arc<Mutex<Option<(Tuning, Semantic)>>>,
+    open: Arc<Mutex<Option<Open>>>,
 }
+
+/// The open store, with what it was opened by.
+type Open = ((Tuning, Option<Endpoint>), Semantic);
 
 impl Library {
     /// Nothing is opened yet.
@@ -25,16 +29,35 @@ impl Library {
     /// It cannot be opened.
     pub fn store(&self, settings: &Settings) -> Result<Semantic, MemoryError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let tuning = tuning(settings);
+        let by = (tuning(settings), endpoint(settings));
         if let Some((known, store)) = &*open
-            && *known == tuning
+            && *known == by
         {
             return Ok(store.clone());
         }
-        let store = Semantic::open(&self.workspace.memory_dir(), Shipped::get(), tuning.clone())?;
-        *open = Some((tuning, store.clone()));
+        let store = Semantic::open(&self.workspace.memory_dir(), embedder(settings), by.0.clone())?;
+        *open = Some((by, store.clone()));
         Ok(store)
     }
+}
+
+/// What makes vectors by these settings. Nothing is asked before the first text.
+pub fn embedder(s: &Settings) -> Arc<dyn Embedder> {
+    match endpoint(s) {
+        Some(endpoint) => Arc::new(Http::new(endpoint)),
+        None => Shipped::get(),
+    }
+}
+
+fn endpoint(s: &Settings) -> Option<Endpoint> {
+    (s.embedder == "http").then(|| Endpoint {
+        url: s.embedder_url.clone(),
+        model: s.embedder_model.clone(),
+        key_env: s.embedder_key_env.clone(),
+        dimensions: Some(s.embedder_dimensions).filter(|d| *d > 0),
+        timeout: s.embedder_timeout,
+        query_timeout: (s.recall_wait / 2).max(Duration::from_millis(200)),
+    })
 }
 
 fn tuning(s: &Settings) -> Tuning {

@@ -38,7 +38,7 @@ pub use headless::run_headless;
 pub use host::{Host, HostError, Over};
 pub use input::{Input, Link, Probe, Reread};
 pub use launcher::{Launch, Launcher, OsLauncher};
-pub use library::{Library, apply as apply_to_memory};
+pub use library::{Library, apply as apply_to_memory, embedder};
 pub use memories::{Memories, MemoryRequest, MemoryThread};
 pub use reload::saves;
 pub use review::review_job;

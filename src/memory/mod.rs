@@ -6,6 +6,6 @@ mod embed;
 mod episodic;
 mod semantic;
 
-pub use embed::{EmbedError, Embedder, Shipped};
+pub use embed::{EmbedError, Embedder, Endpoint, Http, Shipped};
 pub use episodic::{Episodes, day_lines, drop_old_days};
 pub use semantic::{Added, Change, MemoryError, NewMemory, Semantic, Side, Standings, Tuning};

@@ -4,11 +4,13 @@
 mod console;
 mod drain;
 mod fleet;
+mod locomo;
 mod peers;
 #[path = "../it/terminal/pty.rs"]
 #[allow(dead_code, reason = "shared with the tests of the console")]
 mod pty;
 mod queue;
+mod recall;
 mod site;
 mod spread;
 mod submit;
@@ -21,7 +23,10 @@ usage: cargo bench --profile dev -- FIGURE [N]
   queue [N]     adding and claiming behind 0 to N queued jobs (100000)
   fleet [N]     N job processes at once (500)
   console       the first frame, a key, and rest
-  all           one after the other
+  recall [N]    memories found, kept and opened, up to N of them (100000)
+  locomo FILE [--by words|vectors|hybrid|score]
+                how well memories are found, on the questions of a LoCoMo file (which is not a part of this repository)
+  all           one after the other, but for locomo
 
 ORC_BENCH_DIR=DIR says where workspaces are made: the disk whose fsync counts. Default: the build's folder.";
 
@@ -35,12 +40,16 @@ fn main() {
         Some("queue") => queue::run(number(100_000)),
         Some("fleet") => fleet::run(number(500)),
         Some("console") => console::run(),
+        Some("recall") => recall::run(number(100_000)),
+        Some("locomo") => locomo::run(&args[1..]),
+        Some(recall::OPENS) => recall::opening(&args[1]),
         Some("all") => {
             submit::run(40);
             drain::run(200);
             queue::run(100_000);
             fleet::run(500);
             console::run();
+            recall::run(100_000);
         }
         _ => println!("{USAGE}"),
     }

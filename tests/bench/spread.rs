@@ -30,6 +30,12 @@ impl Spread {
         self.sorted().get(self.0.len() / 2).copied().unwrap_or(f64::NAN)
     }
 
+    /// The figure that this share of all does not exceed.
+    pub fn at(&self, share: f64) -> f64 {
+        let s = self.sorted();
+        s.get(((s.len() as f64 * share).ceil() as usize).saturating_sub(1)).copied().unwrap_or(f64::NAN)
+    }
+
     pub fn most(&self) -> f64 {
         self.sorted().last().copied().unwrap_or(f64::NAN)
     }

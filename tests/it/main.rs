@@ -5,6 +5,7 @@ mod console;
 mod dialects;
 mod engine;
 mod load;
+mod memory;
 mod programs;
 mod prompt;
 mod replay;

@@ -11,7 +11,7 @@ use super::doctor::Finding;
 use super::error::{CliError, Kind, Result};
 use crate::config::Settings;
 use crate::domain::{Applied, Category, Command, Memory, MemoryId, MemorySource, Timestamp};
-use crate::engine::{Library, apply_to_memory};
+use crate::engine::{Library, apply_to_memory, embedder};
 use crate::memory::{MemoryError, Semantic};
 use clap::Subcommand;
 
@@ -131,7 +131,7 @@ fn share(text: &str) -> std::result::Result<f64, String> {
     }
 }
 
-/// The memory store and the core memory, for `orc doctor`.
+/// The memory store, the embedder and the core memory, for `orc doctor`.
 pub fn doctor(cx: &Context) -> Vec<Finding> {
     let store = open(cx).and_then(|(store, settings)| {
         let count = store.list(&crate::domain::MemoryFilter::default(), None, usize::MAX >> 1)?.len();
@@ -166,5 +166,22 @@ pub fn doctor(cx: &Context) -> Vec<Finding> {
             Finding::ok("memory store", format!("{count} memories; {by}; vectors by {vectors}{by_words}"))
         }
     };
-    vec![store, core::doctor(cx)]
+    vec![store, embedding(cx), core::doctor(cx)]
+}
+
+/// Whether texts get vectors: tried with one.
+fn embedding(cx: &Context) -> Finding {
+    // What is wrong with the settings is a part of its own.
+    let settings = cx.settings().unwrap_or_default();
+    let embedder = embedder(&settings);
+    match embedder.embed(&["Does it answer?"]) {
+        Ok(made) if embedder.is_local() => {
+            Finding::ok("embedder", format!("{}, {} dimensions, offline", embedder.id(), made.iter().map(Vec::len).sum::<usize>()))
+        }
+        Ok(made) => {
+            let dim = made.iter().map(Vec::len).sum::<usize>();
+            Finding::ok("embedder", format!("{} at {} answers with {dim} dimensions", embedder.id(), settings.embedder_url))
+        }
+        Err(e) => Finding::warn("embedder", e.to_string(), "until it answers, recall goes by words and by the vectors that are there"),
+    }
 }
