@@ -2,10 +2,14 @@
 //! say nothing.
 
 use frostem::{Algorithm, Stemmer};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+/// Stems that a thread keeps: a megabyte or two.
+const KNOWN: usize = 20_000;
 /// Longer runs are no words: encoded data.
 const LONGEST: usize = 64;
 
@@ -67,10 +71,21 @@ fn is_unspaced(c: char) -> bool {
     matches!(c as u32, 0x3040..=0x30FF | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x2FA1F)
 }
 
-/// The stem of a word, by the English rules; what is not English mostly stays.
+/// The stem of a word, by the English rules; what is not English mostly stays. A word that was stemmed lately is looked up.
 pub fn stem(word: &str) -> String {
-    thread_local!(static STEMMER: Stemmer = Stemmer::new(Algorithm::English));
-    STEMMER.with(|s| s.stem(word).to_string())
+    thread_local!(static STEMMER: (Stemmer, RefCell<HashMap<Box<str>, Box<str>>>) = (Stemmer::new(Algorithm::English), RefCell::default()));
+    STEMMER.with(|(stemmer, known)| {
+        let mut known = known.borrow_mut();
+        if let Some(stem) = known.get(word) {
+            return stem.to_string();
+        }
+        if known.len() >= KNOWN {
+            known.clear();
+        }
+        let stem = stemmer.stem(word).to_string();
+        known.insert(word.into(), stem.as_str().into());
+        stem
+    })
 }
 
 /// The same for texts that say the same in the same words: case, punctuation, inflection and articles aside. A figure, a name or a

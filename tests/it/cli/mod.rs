@@ -122,6 +122,7 @@ macro_rules! snapshot {
             filters => vec![
                 (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
                 (r" +(\d+(ms|s|m|d)|\d+h\d\dm)\b", " [AGE]"),
+                (r"\(\d+m?s\)", "([AGE])"),
                 // The width of such a column is that of its longest age.
                 (r" +(AGE|TIME|USED)\b", " $1"),
                 (r"(process|pid) \d+", "$1 [PID]"),
