@@ -2,7 +2,7 @@
 //! console. Long lists are not in it; they are pages, fetched on demand.
 
 use crate::domain::{
-    AttemptId, BackendPause, Hang, JobId, JobRow, Lane, Liveness, LogLine, Priority, ProjectId, Severity, Timestamp, WorkerId, WorkerStatus,
+    AttemptId, BackendPause, Decision, Hang, JobId, JobRow, Lane, Liveness, LogLine, Priority, ProjectId, Severity, Timestamp, WorkerId, WorkerStatus,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ pub struct Snapshot {
     pub host: HostView,
     /// What needs the operator, most urgent first.
     pub attention: Vec<Attention>,
+    /// The questions that wait for an answer.
+    #[serde(default)]
+    pub cards: Vec<Decision>,
     /// The newest events, oldest first; bounded.
     pub log: Vec<LogLine>,
 }
@@ -205,6 +208,7 @@ impl Snapshot {
             backends: Vec::new(),
             host: HostView::default(),
             attention: Vec::new(),
+            cards: Vec::new(),
             log: Vec::new(),
         }
     }
