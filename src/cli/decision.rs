@@ -183,6 +183,9 @@ fn show(cx: &mut Context, id: DecisionId) -> Result {
     if let Some(remark) = &card.remark {
         cx.out.line(&format!("\nthe operator adds: {remark}"))?;
     }
+    if card.state == DecisionState::Open {
+        cx.out.line(&format!("\n`orc decision answer {id} KEY` settles it"))?;
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use super::host::{Host, HostError, Over};
 use super::library::Library;
 use crate::config::{Settings, Workspace};
 use crate::os::clock;
+use crate::store::{Event, Store};
 use crate::wire::{Answer, ControlFrame, ControlReply, EngineMode, Query, Snapshot};
 use futures::{SinkExt, StreamExt};
 use std::path::PathBuf;
@@ -133,6 +134,18 @@ impl Seat {
     /// For waiting until the engine of this process has ended; `None` when there is none here.
     pub fn over(&self) -> Option<Arc<Over>> {
         self.host.lock().ok()?.as_ref().map(Host::over)
+    }
+
+    /// Puts into the log that the console is gone and its process goes on as the engine: whoever comes back shall see what happened.
+    pub fn say_headless(&self) {
+        let text = format!("the console's terminal is gone: process {} goes on as the engine", std::process::id());
+        let wrote = Store::open(&self.workspace.database()).and_then(|mut store| {
+            store.write(|tx| tx.event(&Event { severity: "warn", ..Event::new(clock::now(), "engine", "engine", &text) }))
+        });
+        match wrote {
+            Ok(_) => super::wake(&self.workspace.socket()),
+            Err(e) => tracing::warn!("{e}"),
+        }
     }
 
     fn take(&self) -> Option<Host> {

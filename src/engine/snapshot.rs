@@ -76,6 +76,7 @@ impl State {
             host: self.host(),
             reembedding: self.reembedding,
             attention: self.attention(now),
+            cards: self.cards.clone(),
             log: self.log.iter().cloned().collect(),
         })
     }
@@ -171,7 +172,7 @@ impl State {
             let _ = attempt;
         }
         for card in &self.cards {
-            let remedy = format!("orc decision answer {} {}", card.id, card.asked.choices.first().map_or("KEY", |c| &c.key));
+            let remedy = format!(": answer, or orc decision show {}", card.id);
             let late = if card.overdue(now) { " (overdue)" } else { "" };
             say(Severity::Warn, format!("asked: {}{late}", card.asked.question), &remedy, card.asked.job);
         }

@@ -2,7 +2,7 @@
 
 use super::dispatch::backend_capacity;
 use crate::config::{Backend, Settings, Workspace, backends};
-use crate::domain::{self, Capacity, Expected, Job, JobState, Queue, QueuedJob, Timestamp, Verdict, reservation};
+use crate::domain::{self, Capacity, Decision, Expected, Gate, Job, JobState, Queue, QueuedJob, Timestamp, Verdict, reservation};
 use crate::store::{QueuedRow, Store, StoreError};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -50,7 +50,23 @@ pub fn explain(store: &Store, settings: &Settings, workspace: &Workspace, job: &
         estimate: reservation(spec.prompt.len() as u64, CONTEXT, expected.work(spec.kind), uses_model(&spec.backend)),
     };
     let entry = queue.get(job.id).cloned().unwrap_or(alike);
-    Ok(domain::why(job, &store.dependencies(job.id)?, &entry, &queue, &capacity, now))
+    let mut verdicts = domain::why(job, &store.dependencies(job.id)?, &entry, &queue, &capacity, now);
+    if let Some(verdict) = verdicts.iter_mut().find(|v| v.gate == Gate::Decision && !v.open)
+        && let Some(card) = card_of(store, job)?
+    {
+        let options: Vec<String> = card.asked.choices.iter().map(|c| format!("{} ({})", c.key, c.label)).collect();
+        verdict.says = format!("asked: {}", card.asked.question);
+        verdict.unblock = format!("`orc decision answer {} KEY`, with {}", card.id, options.join(" or "));
+    }
+    Ok(verdicts)
+}
+
+/// The open card that a job, or else its task, waits for.
+fn card_of(store: &Store, job: &Job) -> Result<Option<Decision>, StoreError> {
+    let cards = store.decisions(false)?;
+    let own = cards.iter().position(|c| c.asked.job == Some(job.id));
+    let found = own.or_else(|| cards.iter().position(|c| c.asked.task.is_some() && c.asked.task == job.spec.task_id));
+    Ok(found.and_then(|at| cards.into_iter().nth(at)))
 }
 
 /// A queued row with what it is expected to cost.

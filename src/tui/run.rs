@@ -81,6 +81,7 @@ pub fn run(mut seat: Seat, setup: Setup) -> Result<ExitCode, ConsoleError> {
                 return Ok(ended_by(rustix::process::Signal::HUP.as_raw()));
             };
             tracing::info!("the terminal hung up; going on as a headless engine");
+            seat.say_headless();
             let told = runtime.block_on(async {
                 tokio::select! {
                     number = told(&mut signals) => Some(number),

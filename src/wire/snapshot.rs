@@ -2,8 +2,8 @@
 //! console. Long lists are not in it; they are pages, fetched on demand.
 
 use crate::domain::{
-    AttemptId, BackendPause, Hang, JobId, JobRow, Lane, Liveness, LogLine, Priority, ProjectId, Reembedding, Severity, Timestamp, WorkerId,
-    WorkerStatus,
+    AttemptId, BackendPause, Decision, Hang, JobId, JobRow, Lane, Liveness, LogLine, Priority, ProjectId, Reembedding, Severity, Timestamp,
+    WorkerId, WorkerStatus,
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,9 @@ pub struct Snapshot {
     pub reembedding: Option<Reembedding>,
     /// What needs the operator, most urgent first.
     pub attention: Vec<Attention>,
+    /// The questions that wait for an answer.
+    #[serde(default)]
+    pub cards: Vec<Decision>,
     /// The newest events, oldest first; bounded.
     pub log: Vec<LogLine>,
 }
@@ -209,6 +212,7 @@ impl Snapshot {
             host: HostView::default(),
             reembedding: None,
             attention: Vec::new(),
+            cards: Vec::new(),
             log: Vec::new(),
         }
     }

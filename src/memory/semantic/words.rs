@@ -73,17 +73,17 @@ fn is_unspaced(c: char) -> bool {
 
 /// The stem of a word, by the English rules; what is not English mostly stays. A word that was stemmed lately is looked up.
 pub fn stem(word: &str) -> String {
-    thread_local!(static STEMMER: (Stemmer, RefCell<HashMap<Box<str>, Box<str>>>) = (Stemmer::new(Algorithm::English), RefCell::default()));
+    thread_local!(static STEMMER: (Stemmer, RefCell<HashMap<String, String>>) = (Stemmer::new(Algorithm::English), RefCell::default()));
     STEMMER.with(|(stemmer, known)| {
         let mut known = known.borrow_mut();
         if let Some(stem) = known.get(word) {
-            return stem.to_string();
+            return stem.clone();
         }
         if known.len() >= KNOWN {
             known.clear();
         }
         let stem = stemmer.stem(word).to_string();
-        known.insert(word.into(), stem.as_str().into());
+        known.insert(word.to_owned(), stem.clone());
         stem
     })
 }

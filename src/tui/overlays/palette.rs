@@ -243,6 +243,14 @@ fn entries(model: &Model) -> Vec<Entry> {
         }
     }
     let send = |command: Command, label: &str| Run::Send { commands: vec![command], label: label.to_owned() };
+    for card in &s.cards {
+        for choice in &card.asked.choices {
+            let words = format!("answer {} {}", card.id, text::clean_line(&choice.key));
+            let help = format!("{} · {}", choice.label, card.asked.question);
+            let command = Command::Answer { decision: card.id, key: choice.key.clone(), remark: None };
+            all.push(entry(words.clone(), text::clean_line(&help).into_owned(), send(command, &words)));
+        }
+    }
     let engine_paused = s.engine.mode == EngineMode::Paused;
     let (words, help) = if engine_paused {
         ("resume engine", "start dispatching again")

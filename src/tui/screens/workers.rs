@@ -143,7 +143,7 @@ pub fn draw(model: &Model, body: Rect, buf: &mut Buffer) {
     let rows = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     if w.ids.is_empty() {
         let lines: [&str; 2] = if s.workers.is_empty() {
-            ["No workers yet: each job makes one, or takes an idle one.", "`orc worker add` makes one that stays."]
+            ["No workers now: each job makes one, or takes an idle one.", "`orc worker add` makes one that stays."]
         } else {
             ["No worker matches the filter.", "esc clears it."]
         };

@@ -2,7 +2,7 @@
 
 use super::desk::{Console, options};
 use super::world;
-use orc::domain::{Applied, AttemptId, Category, Command, JobId, JobState, Lane, MemoryId, Priority, Seen, Settle, WorkerId};
+use orc::domain::{Applied, AttemptId, Category, Command, DecisionId, JobId, JobState, Lane, MemoryId, Priority, Seen, Settle, WorkerId};
 use orc::tui::{Effect, Keymap, Msg};
 use orc::wire::{Answer, EngineMode, Query, Severity};
 
@@ -326,6 +326,13 @@ fn the_palette_runs_what_is_typed() {
         c.keys(keys);
         assert_eq!(c.commands(), std::slice::from_ref(command), "{keys}\n{}", c.screen());
     }
+    let mut asked = world::busy();
+    asked.cards = vec![world::card(7)];
+    let mut c = Console::new((120, 40), asked);
+    c.keys(": 'answer own'");
+    assert!(c.screen().contains("Own server · Which host?"), "{}", c.screen());
+    c.keys("enter");
+    assert_eq!(c.commands(), [Command::Answer { decision: DecisionId(7), key: "own".into(), remark: None }]);
     let mut c = busy();
     c.keys(": 'why 1481' enter");
     assert!(c.screen().contains("Why it does not run"), "{}", c.screen());

@@ -1,8 +1,8 @@
 //! Values that a console might be shown: an empty workspace, a busy one, one in trouble.
 
 use orc::domain::{
-    AttemptId, Category, Hang, JobId, JobState, Kind, Lane, Limit, LimitKind, Liveness, Memory, MemoryId, MemorySource, Outcome, Priority,
-    Timestamp, WaitReason, WorkerId, WorkerStatus,
+    AttemptId, Category, Decision, DecisionId, DecisionState, Hang, JobId, JobState, Kind, Lane, Limit, LimitKind, Liveness, Memory,
+    MemoryId, MemorySource, Outcome, Priority, Question, Timestamp, WaitReason, WorkerId, WorkerStatus,
 };
 use orc::wire::{
     Attention, BackendPause, BackendRow, BudgetView, EngineMode, HostView, JobRow, LaneView, LiveAttempt, LogLine, Severity, Slots,
@@ -350,6 +350,30 @@ pub fn memories() -> Vec<Memory> {
     all[4].disputed = true;
     all[5].external = true;
     all
+}
+
+/// A question that waits for an answer.
+pub fn card(id: i64) -> Decision {
+    let choice = |text: &str| text.parse().unwrap();
+    Decision {
+        id: DecisionId(id),
+        asked: Question {
+            question: "Which host?".to_owned(),
+            choices: vec![choice("fly:Fly.io:5 $ a month"), choice("own:Own server")],
+            deadline: None,
+            default: None,
+            task: None,
+            project: None,
+            job: Some(JobId(1481)),
+            attempt: None,
+        },
+        asked_by: "worker:claude-main".to_owned(),
+        state: DecisionState::Open,
+        answer: None,
+        remark: None,
+        created_at: ago(60),
+        answered_at: None,
+    }
 }
 
 /// A finished job.

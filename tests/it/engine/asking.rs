@@ -24,6 +24,12 @@ fn whoever_asks_waits_and_goes_on_with_the_answer_across_a_crash() {
     b.appears("asked");
     b.within(|| (b.job(job).wait_reason == Some(WaitReason::Decision)).then_some(()));
     assert_eq!(b.job(job).attempts, 0, "asking uses up no attempt");
+    let why = b.command("pm").args(["why", &job.to_string()]).output().unwrap();
+    let why = String::from_utf8(why.stdout).unwrap();
+    assert!(
+        why.contains("asked: Which host?") && why.contains("`orc decision answer 1 KEY`, with fly (Fly.io) or own (Own server)"),
+        "{why}"
+    );
     b.crash();
     b.start();
     let unknown = b.apply(Command::Answer { decision: FIRST, key: "aws".into(), remark: None });

@@ -177,8 +177,9 @@ fn after_a_hang_up_the_process_goes_on_as_the_engine() {
     workspace.release();
     workspace.orc(&["job", "wait", &held]);
 
-    // The operator comes back, and the engine listens to signals.
+    // The operator comes back and sees what happened, and the engine listens to signals.
     let mut second = workspace.console();
+    second.wait_for("the console's terminal is gone");
     second.keys("q");
     assert_eq!(second.end(), 0);
     send(pid, Signal::TERM);

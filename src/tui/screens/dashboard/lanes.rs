@@ -82,7 +82,8 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         let rest = Rect { y: inner.y + used, height: inner.height - used, ..inner };
         let keys = &model.options.keymap;
         let new = format!("{} dispatches a job; so does `orc job add` in a shell.", keys.key(Action::Dispatch));
-        let waits = format!("{} wait for a date or another job: {} lists them.", text::thousands(waiting.into()), keys.key(Action::Jobs));
+        let waits =
+            format!("{} waiting for a date, another job or you: {} lists them.", text::thousands(waiting.into()), keys.key(Action::Jobs));
         let lines: [&str; 2] = match (s.engine.mode, running, waiting) {
             (EngineMode::Starting, ..) => ["The engine is starting …", ""],
             (_, 0, 0) => ["No work.", &new],

@@ -144,7 +144,7 @@ fn workers(model: &Model, area: Rect, buf: &mut Buffer) {
     let foot = position(&d.workers.visible(), s.workers.len(), false);
     let inner = pane(area, buf, &Frame { title: "Workers", facts, foot, focused }, t);
     if s.workers.is_empty() {
-        empty(inner, buf, &["No workers yet: each job makes one, or takes an idle one.", "`orc worker add` makes one that stays."], t);
+        empty(inner, buf, &["No workers now: each job makes one, or takes an idle one.", "`orc worker add` makes one that stays."], t);
         return;
     }
     let columns = Columns::of(inner.width);
