@@ -300,8 +300,9 @@ fn hangs_are_ended(name: &'static str) {
 
     p.bench.start();
     let once = ["--max-attempts", "1"];
-    let jobs = [p.add("mute", "MOCK:hang", &once), p.add("stuck", "MOCK:hang_mid", &once)];
-    for job in jobs {
+    // One after the other: a CLI that makes its database meanwhile gets in the way of a second one.
+    for (called, prompt) in [("mute", "MOCK:hang"), ("stuck", "MOCK:hang_mid")] {
+        let job = p.add(called, prompt, &once);
         let (state, attempts) = p.wait(job);
         assert_eq!((state, attempts[0].outcome), (JobState::Failed, Some(Outcome::Stalled)), "{attempts:?}");
         assert!(attempts[0].message.as_deref().unwrap_or_default().starts_with("ended by the watchdog: "), "{attempts:?}");
