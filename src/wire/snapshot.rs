@@ -2,7 +2,8 @@
 //! console. Long lists are not in it; they are pages, fetched on demand.
 
 use crate::domain::{
-    AttemptId, BackendPause, Decision, Hang, JobId, JobRow, Lane, Liveness, LogLine, Priority, ProjectId, Severity, Timestamp, WorkerId, WorkerStatus,
+    AttemptId, BackendPause, Decision, Hang, JobId, JobRow, Lane, Liveness, LogLine, Priority, ProjectId, Severity, Timestamp, WorkerId,
+    WorkerStatus,
 };
 use serde::{Deserialize, Serialize};
 
