@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     fn one(text: &str) -> String {
-        format!(r#"{{"memories":[{{"text":{text:?},"category":"fact","importance":0.5}}]}}"#)
+        serde_json::json!({"memories": [{"text": text, "category": "fact", "importance": 0.5}]}).to_string()
     }
 
     #[test]
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn keys_are_not_kept() {
-        assert_eq!(learned(&one("The key is sk-ant-REDACTED"), 8).unwrap().memories, []);
+        assert_eq!(learned(&one(&format!("The key is sk-ant-{}", "x".repeat(20))), 8).unwrap().memories, []);
         assert!(looks_secret("-----BEGIN RSA PRIVATE KEY-----"));
         assert!(!looks_secret("The sk-learn pipeline is in tools/; AKIA is a prefix"));
     }
