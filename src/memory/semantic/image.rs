@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Raised with each change of what the files hold or of how texts become words: others are built anew.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// The index as it was, and what made its vectors.
 pub struct Image {
@@ -68,9 +68,10 @@ pub fn read(dir: &Path, newest: Option<&str>) -> Option<Image> {
         Some(codes) => {
             let codes = codes.as_fixed_size_binary_opt()?;
             let scales = rows.column_by_name("scale")?.as_primitive_opt::<Float32Type>()?.values().to_vec();
-            Vectors::of(codes.value_length() as usize, codes.value_data().to_vec(), scales)
+            let sums = rows.column_by_name("sum")?.as_primitive_opt::<UInt32Type>()?.values().to_vec();
+            Vectors::of(codes.value_length() as usize, codes.value_data().to_vec(), scales, sums)
         }
-        None => Vectors::of(0, Vec::new(), vec![0.0; memories.len()]),
+        None => Vectors::of(0, Vec::new(), vec![0.0; memories.len()], vec![0; memories.len()]),
     };
     let embedder = about.get("embedder").filter(|e| !e.is_empty()).cloned();
     Some(Image { index: Index::of(memories, lengths, keys, terms, vectors), embedder })
@@ -94,13 +95,15 @@ pub fn prepare(dir: &Path, index: &Index, embedder: Option<&str>, newest: Option
     arrays.push(Arc::new(UInt32Array::from(index.lengths().to_vec())));
     all.push(Field::new("same", DataType::UInt64, false));
     arrays.push(Arc::new(UInt64Array::from(index.keys().to_vec())));
-    let (codes, scales) = index.vectors.parts();
+    let (codes, scales, sums) = index.vectors.parts();
     let dim = index.vectors.dim() as i32;
     if dim > 0 {
         all.push(Field::new("codes", DataType::FixedSizeBinary(dim), false));
         arrays.push(Arc::new(FixedSizeBinaryArray::new(dim, codes.to_vec().into(), None)));
         all.push(Field::new("scale", DataType::Float32, false));
         arrays.push(Arc::new(Float32Array::from(scales.to_vec())));
+        all.push(Field::new("sum", DataType::UInt32, false));
+        arrays.push(Arc::new(UInt32Array::from(sums.to_vec())));
     }
     let (mut stems, mut postings, mut ends) = (Vec::new(), Vec::new(), vec![0i32]);
     for (stem, rows) in index.terms().filter(|(_, rows)| !rows.is_empty()) {

@@ -4,6 +4,7 @@ use super::vectors::Vectors;
 use super::words;
 use crate::domain::{Memory, MemoryId};
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 /// BM25's constants, those of Lance's full-text search.
 const K1: f64 = 1.2;
@@ -27,8 +28,8 @@ pub struct Index {
     known: HashMap<Box<str>, u32>,
     /// What each row says, see `words::same_key`.
     keys: Vec<u64>,
-    /// Rows by that; the newest of each.
-    same: HashMap<u64, u32>,
+    /// Rows by that, the newest of each; made when it is first asked for.
+    same: OnceLock<HashMap<u64, u32>>,
     pub vectors: Vectors,
 }
 
@@ -36,8 +37,7 @@ impl Index {
     /// Takes over what was stored.
     pub fn of(rows: Vec<Memory>, lengths: Vec<u32>, keys: Vec<u64>, terms: Vec<(Box<str>, Vec<u32>)>, vectors: Vectors) -> Index {
         let total = lengths.iter().map(|l| u64::from(*l)).sum();
-        let same = keys.iter().zip(0..).map(|(key, row)| (*key, row)).collect();
-        let mut index = Index { rows, lengths, total, keys, same, vectors, postings: Vec::with_capacity(terms.len()), ..Index::default() };
+        let mut index = Index { rows, lengths, total, keys, vectors, postings: Vec::with_capacity(terms.len()), ..Index::default() };
         for (number, (stem, postings)) in (0..).zip(terms) {
             index.terms.insert(stem, number);
             index.postings.push(postings);
@@ -77,7 +77,8 @@ impl Index {
 
     /// The newest memory that says the same in the same words, if it holds.
     pub fn same(&self, text: &str) -> Option<&Memory> {
-        let row = *self.same.get(&words::same_key(text))?;
+        let same = self.same.get_or_init(|| self.keys.iter().zip(0..).map(|(key, row)| (*key, row)).collect());
+        let row = *same.get(&words::same_key(text))?;
         Some(&self.rows[row as usize]).filter(|m| m.holds())
     }
 
@@ -140,7 +141,9 @@ impl Index {
         self.lengths[row] = length;
         self.total += u64::from(length);
         self.keys[row] = words::same_key(&text);
-        self.same.insert(self.keys[row], row as u32);
+        if let Some(same) = self.same.get_mut() {
+            same.insert(self.keys[row], row as u32);
+        }
         self.rows[row].text = text;
     }
 
@@ -153,8 +156,10 @@ impl Index {
             }
         });
         self.total -= u64::from(self.lengths[row]);
-        if self.same.get(&self.keys[row]) == Some(&(row as u32)) {
-            self.same.remove(&self.keys[row]);
+        if let Some(same) = self.same.get_mut()
+            && same.get(&self.keys[row]) == Some(&(row as u32))
+        {
+            same.remove(&self.keys[row]);
         }
     }
 

@@ -23,7 +23,7 @@ use crate::domain::{Category, Formula, Memory, MemoryFilter, MemoryId, MemorySou
 use index::Index;
 use journal::{Journal, JournalLock, News};
 use recall::Question;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use table::Table;
@@ -141,22 +141,28 @@ impl Semantic {
             let mut next = index.rows().last().map_or(1, |m| m.id.0 + 1);
             let mut rows: Vec<Memory> = Vec::new();
             let mut added = Vec::new();
+            // Where in `rows` a text stands.
+            let mut at: HashMap<u64, usize> = HashMap::new();
             for new in all {
                 let key = words::same_key(&new.text);
-                let here = rows.iter().rposition(|m| words::same_key(&m.text) == key);
+                let here = at.get(&key).copied();
                 if let Some(same) = here.map(|i| &rows[i]).or_else(|| index.same(&new.text)) {
                     let merged =
                         Memory { importance: same.importance.max(new.importance), external: same.external && new.external, ..same.clone() };
                     added.push(Added::Merged(same.id));
                     match here {
                         Some(i) => rows[i] = merged,
-                        None => rows.push(merged),
+                        None => {
+                            at.insert(key, rows.len());
+                            rows.push(merged);
+                        }
                     }
                     continue;
                 }
                 let id = MemoryId(next);
                 next += 1;
                 added.push(Added::New(id));
+                at.insert(key, rows.len());
                 rows.push(Memory {
                     id,
                     text: new.text,
@@ -332,8 +338,8 @@ impl Semantic {
     fn vector<'a>(&self, query: &'a str) -> Result<(&'a str, Option<Vec<f32>>), MemoryError> {
         let text = &query[..query.floor_char_boundary(recall::QUERY)];
         let embedder = self.with(|s| (s.index.vectors.dim() > 0).then(|| self.embedder_of(s.vectors_by.as_deref())).flatten())?;
-        let vector = match embedder.map(|e| e.embed(&[text])) {
-            Some(Ok(mut vectors)) => vectors.pop(),
+        let vector = match embedder.map(|e| e.embed_query(text)) {
+            Some(Ok(vector)) => Some(vector),
             Some(Err(e)) => {
                 tracing::warn!("recall goes by words alone: {e}");
                 None

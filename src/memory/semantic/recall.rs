@@ -19,12 +19,7 @@ pub struct Question<'a> {
 
 /// The best memories, best first.
 pub fn search(index: &Index, q: &Question<'_>, tuning: &Tuning) -> Vec<Recalled> {
-    let mut likest = likest(index, q, tuning.floor);
-    let size = pool(q.wanted);
-    if likest.len() > size {
-        likest.select_nth_unstable_by(size - 1, |a, b| b.likeness().total_cmp(&a.likeness()).then(b.memory.id.cmp(&a.memory.id)));
-        likest.truncate(size);
-    }
+    let likest = likest(index, q, tuning.floor, pool(q.wanted), hybrid);
     let mut kept: Vec<Recalled> = Vec::with_capacity(q.wanted);
     for found in tuning.formula.weigh(&likest, q.now) {
         if kept.len() == q.wanted {
@@ -37,30 +32,44 @@ pub fn search(index: &Index, q: &Question<'_>, tuning: &Tuning) -> Vec<Recalled>
     kept
 }
 
-/// The memories that hold and share a word with the text, or whose vector is near enough.
-pub fn likest<'a>(index: &'a Index, q: &Question<'_>, floor: f64) -> Vec<Candidate<'a>> {
+/// The `most` memories of the greatest `worth` (of cosine and likeness by words), best first; of those that hold and share a word with
+/// the text, or whose vector is near enough. Of equals the newer.
+fn likest<'a>(index: &'a Index, q: &Question<'_>, floor: f64, most: usize, worth: fn(f64, f64) -> f64) -> Vec<Candidate<'a>> {
     let holds = |row: usize| {
         let m = &index.rows()[row];
         m.holds() && q.category.is_none_or(|c| c == m.category)
     };
     let mut by_words = index.bm25(q.text);
     by_words.retain(|(row, _)| holds(*row as usize));
-    let most = by_words.iter().map(|(_, score)| *score).fold(0.0, f64::max);
+    let best = by_words.iter().map(|(_, score)| *score).fold(0.0, f64::max);
     let cosines = q.vector.map(|v| index.vectors.cosines(v)).unwrap_or_default();
-    let mut lexical = vec![0.0f32; if cosines.is_empty() { 0 } else { index.rows().len() }];
     let cosine = |row: usize| cosines.get(row).map_or(0.0, |c| f64::from(*c));
-    let mut all: Vec<(usize, f64, f64)> = Vec::new();
+    let mut shared = vec![false; cosines.len()];
+    let mut all: Vec<Found> = Vec::with_capacity(by_words.len());
     for (row, score) in by_words {
-        let share = score / most;
-        if let Some(slot) = lexical.get_mut(row as usize) {
-            *slot = share as f32;
+        let (row, lexical) = (row as usize, score / best);
+        if let Some(shared) = shared.get_mut(row) {
+            *shared = true;
         }
-        all.push((row as usize, cosine(row as usize), share));
+        all.push(Found { worth: worth(cosine(row), lexical), row, lexical });
     }
     // Looking at a memory costs more than at its figures: only those that can matter are looked at.
-    let near = cosines.iter().enumerate().filter(|(row, c)| f64::from(**c) >= floor && lexical[*row] == 0.0);
-    all.extend(near.filter(|(row, _)| holds(*row)).map(|(row, c)| (row, f64::from(*c), 0.0)));
-    all.into_iter().map(|(row, cosine, lexical)| Candidate { memory: &index.rows()[row], cosine, lexical }).collect()
+    let near = cosines.iter().enumerate().filter(|(row, c)| f64::from(**c) >= floor && !shared[*row]);
+    all.extend(near.filter(|(row, _)| holds(*row)).map(|(row, c)| Found { worth: worth(f64::from(*c), 0.0), row, lexical: 0.0 }));
+    let order = |a: &Found, b: &Found| b.worth.total_cmp(&a.worth).then(b.row.cmp(&a.row));
+    if all.len() > most && most > 0 {
+        all.select_nth_unstable_by(most - 1, order);
+        all.truncate(most);
+    }
+    all.sort_unstable_by(order);
+    all.iter().take(most).map(|f| Candidate { memory: &index.rows()[f.row], cosine: cosine(f.row), lexical: f.lexical }).collect()
+}
+
+/// A row that may be one of the likest.
+struct Found {
+    worth: f64,
+    row: usize,
+    lexical: f64,
 }
 
 /// Two that say the same: in the same words, or in others of nearly the same vector and with the same figures.
@@ -72,23 +81,21 @@ fn alike(index: &Index, a: &Recalled, b: &Recalled, cosine: f64) -> bool {
 
 /// By vectors or by words alone, best first; for measuring what each is worth.
 pub fn alone(index: &Index, q: &Question<'_>, by: Side) -> Vec<Recalled> {
-    let mut all = likest(index, q, -1.0);
-    let value = |c: &Candidate<'_>| match by {
-        Side::Words => c.lexical,
-        Side::Vectors => c.cosine,
-        Side::Both => hybrid(c.cosine, c.lexical),
+    let worth: fn(f64, f64) -> f64 = match by {
+        Side::Words => |_, lexical| lexical,
+        Side::Vectors => |cosine, _| cosine,
+        Side::Both => hybrid,
     };
-    all.retain(|c| by != Side::Words || c.lexical > 0.0);
-    all.sort_by(|a, b| value(b).total_cmp(&value(a)).then(b.memory.id.cmp(&a.memory.id)));
     let found = |c: &Candidate<'_>| Recalled {
         memory: c.memory.clone(),
-        score: value(c),
+        score: worth(c.cosine, c.lexical),
         terms: crate::domain::Terms::default(),
         penalised: false,
         cosine: c.cosine,
         lexical: c.lexical,
     };
-    all.iter().take(q.wanted).map(found).collect()
+    let all = likest(index, q, -1.0, q.wanted, worth);
+    all.iter().filter(|c| by != Side::Words || c.lexical > 0.0).map(found).collect()
 }
 
 /// What decides alone.

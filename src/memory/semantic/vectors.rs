@@ -39,9 +39,8 @@ pub struct Vectors {
 }
 
 impl Vectors {
-    /// Takes over what was stored: `codes` of `dim` bytes a row.
-    pub fn of(dim: usize, codes: Vec<u8>, scales: Vec<f32>) -> Vectors {
-        let sums = if dim == 0 { vec![0; scales.len()] } else { codes.chunks_exact(dim).map(sum).collect() };
+    /// Takes over what was stored: `codes` of `dim` bytes a row, and the sum of each row's.
+    pub fn of(dim: usize, codes: Vec<u8>, scales: Vec<f32>, sums: Vec<u32>) -> Vectors {
         Vectors { dim, codes, scales, sums }
     }
 
@@ -103,9 +102,9 @@ impl Vectors {
         }
     }
 
-    /// All codes and scales, as they are stored.
-    pub fn parts(&self) -> (&[u8], &[f32]) {
-        (&self.codes, &self.scales)
+    /// All codes, scales and sums, as they are stored.
+    pub fn parts(&self) -> (&[u8], &[f32], &[u32]) {
+        (&self.codes, &self.scales, &self.sums)
     }
 }
 
