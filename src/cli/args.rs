@@ -116,8 +116,11 @@ fn instant_from<Z: TimeZone>(text: &str, now: Timestamp, zone: &Z) -> Result<Tim
 }
 
 fn key_value(text: &str) -> Result<String, String> {
+    // Most commands read no settings: a slip of the pen would go unnoticed there.
     match text.split_once('=') {
-        Some((key, _)) if !key.trim().is_empty() => Ok(text.to_owned()),
+        Some((key, _)) if !key.trim().is_empty() => {
+            crate::config::check_assignment(text).map(|()| text.to_owned()).map_err(|p| format!("{}. {}", p.what, p.fix))
+        }
         _ => Err("give a setting and a value, such as max_running=4".into()),
     }
 }

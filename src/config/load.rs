@@ -93,6 +93,16 @@ pub fn load(workspace: &Workspace, set: &[String]) -> Result<Settings, Problems>
     Layers { file: Some((path, text)), environment: environment.filter(|(k, _)| k.starts_with("ORC_")).collect(), set: set.to_vec() }.read()
 }
 
+/// Whether a `key=value` of the command line sets something, whatever stands in the file.
+///
+/// # Errors
+/// There is no such setting, or it does not take this value.
+pub fn check_assignment(text: &str) -> Result<(), Problem> {
+    let mut reading = Reading { settings: Settings::default(), problems: Vec::new() };
+    reading.assignment(text);
+    reading.problems.pop().map_or(Ok(()), Err)
+}
+
 impl Settings {
     /// Reads the settings again, with the same command line.
     ///

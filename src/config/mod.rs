@@ -19,7 +19,7 @@ pub use backend::{Backend, RenderInput, Rendered, SessionId, When, backends, bui
 pub use error::ConfigError;
 pub use init::{DEFAULT_SETTINGS, InitReport, Step, init};
 pub use keys::{BACKEND_KEYS, BackendKey, Key, keys};
-pub use load::{Layers, Origin, Problem, Problems, load};
+pub use load::{Layers, Origin, Problem, Problems, check_assignment, load};
 pub use persona::{Persona, PersonaError};
 pub use program::{Version, find as find_program, version_on_disk};
 pub use settings::{BackendOverrides, PerKind, Settings, Tier};
