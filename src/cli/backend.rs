@@ -5,7 +5,7 @@ use super::error::{CliError, Kind, Result};
 use super::lane::switch;
 use super::names;
 use super::output::{Cell, Table, Tone};
-use crate::config::Backend;
+use crate::config::{Backend, is_there};
 use crate::domain::{BackendPause, Command};
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -203,14 +203,6 @@ fn find(program: &Path) -> Option<PathBuf> {
         return runs(program).then(|| program.to_owned());
     }
     std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(program)).find(|p| runs(p))
-}
-
-/// A variable that is set, or a file (`~/…`) that exists.
-fn is_there(mark: &str) -> bool {
-    match mark.strip_prefix("~/") {
-        Some(rest) => std::env::home_dir().is_some_and(|h| h.join(rest).exists()),
-        None => std::env::var_os(mark).is_some_and(|v| !v.is_empty()),
-    }
 }
 
 /// The first line that a program prints about its version.

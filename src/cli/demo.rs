@@ -50,6 +50,8 @@ retry_base = \"20s\"
 backpressure_queue_depth = 12
 memory_low_water = \"64MiB\"
 disk_low_water = \"64MiB\"
+# A recording judges nothing.
+reviewer = \"none\"
 
 ";
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const FOLDERS: &[&str] = &[
     "skills",
     "personas",
+    "rubrics",
     "backends",
     "memory",
     "memory/episodic",
@@ -18,6 +19,7 @@ const FOLDERS: &[&str] = &[
     "system",
     "engine",
     "engine/workers",
+    "engine/trees",
     "projects",
     "drafts",
     "images",

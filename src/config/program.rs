@@ -46,6 +46,14 @@ pub fn find(program: &Path) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(program)).find(|p| runs(p))
 }
 
+/// A variable that is set, or a file (`~/…`) that exists.
+pub fn is_there(mark: &str) -> bool {
+    match mark.strip_prefix("~/") {
+        Some(rest) => std::env::home_dir().is_some_and(|h| h.join(rest).exists()),
+        None => std::env::var_os(mark).is_some_and(|v| !v.is_empty()),
+    }
+}
+
 /// The version that a program's place tells: its package's `package.json` (npm), or a folder or file that is named after it
 /// (`versions/2.1.330`, Homebrew's cellar). `None` where neither is there.
 pub fn version_on_disk(program: &Path) -> Option<Version> {

@@ -198,6 +198,14 @@ settings! {
     /// Days of the raw log that are kept.
     log_window: Duration = "30days", Shape::Time { min: DAY, max: 100 * YEAR };
 
+    /// Who reviews what other agents did before it counts as done: `auto` (whoever is installed, signed in and of another model family;
+    /// else another backend; else another model), backends in the order of preference with blanks between them, or `none`.
+    reviewer: String = "auto", Shape::Text;
+    /// The score from which on a result passes, where its rubric (`rubrics/KIND.toml`) names none.
+    review_threshold: f64 = "0.8", Shape::Share { min: 0.0, max: 1.0 };
+    /// Rounds of review after which the operator is asked.
+    review_rounds: u32 = "3", Shape::Count { min: 1, max: 20, unit: "rounds" };
+
     /// Time zone of the console's clock and of what is due "today". `system` is the machine's own.
     timezone: String = "system", Shape::Zone;
     /// Colours of the console for a dark or a light terminal; `auto` asks the terminal.
@@ -231,6 +239,11 @@ settings! {
     recall: bool = |kind| match kind {
         Kind::Capture | Kind::Consolidate | Kind::Maintenance => "false",
         _ => "true",
+    }, Shape::Switch;
+    /// Which kinds of job are done only when their result has been reviewed. What uses no model never is.
+    review: bool = |kind| match kind {
+        Kind::Code | Kind::Writing | Kind::Research | Kind::Plan | Kind::Other => "true",
+        _ => "false",
     }, Shape::Switch;
     /// After which kinds of job something may be worth keeping. What uses no model is never looked at.
     capture: bool = |kind| match kind {

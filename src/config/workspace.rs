@@ -138,6 +138,21 @@ impl Workspace {
         self.personas_dir().join(format!("{name}.md"))
     }
 
+    /// What work is judged by, where that differs from what comes with the program: one file a kind.
+    pub fn rubrics_dir(&self) -> PathBuf {
+        self.root.join("rubrics")
+    }
+
+    /// The copies that reviewers read.
+    pub fn review_dir(&self) -> PathBuf {
+        self.root.join("run/review")
+    }
+
+    /// The work trees of workers' sessions.
+    pub fn trees_dir(&self) -> PathBuf {
+        self.root.join("engine/trees")
+    }
+
     /// The operator's own backend descriptions.
     pub fn backends_dir(&self) -> PathBuf {
         self.root.join("backends")

@@ -53,3 +53,7 @@ id!(
     /// A task of a project.
     TaskId
 );
+id!(
+    /// A round of review of a job's result.
+    ReviewId
+);

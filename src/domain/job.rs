@@ -1,7 +1,7 @@
 //! A job: what is asked for, and where it stands.
 
 use super::attempt::Outcome;
-use super::ids::{AttemptId, JobId, ProjectId, TaskId};
+use super::ids::{AttemptId, JobId, ProjectId, ReviewId, TaskId};
 use super::time::Timestamp;
 use super::words::words;
 use serde::{Deserialize, Serialize};
@@ -240,6 +240,9 @@ pub struct JobSpec {
     pub origin: Origin,
     #[serde(default)]
     pub tags: Vec<String>,
+    /// Files that it has to deliver, each absolute or below the folder that it runs in.
+    #[serde(default)]
+    pub artefacts: Vec<String>,
 }
 
 impl JobSpec {
@@ -265,6 +268,7 @@ impl JobSpec {
             dedup_key: None,
             origin: Origin::Cli,
             tags: Vec::new(),
+            artefacts: Vec::new(),
         }
     }
 }
@@ -304,6 +308,10 @@ pub struct Job {
     pub finished_at: Option<Timestamp>,
     /// The operator asked for its end while it ran; the engine acts on it.
     pub kill_requested: bool,
+    /// Rounds of review that it has had since it was submitted or retried.
+    pub rounds: u32,
+    /// The review whose fixes its next attempt is to close, in the session of the last one.
+    pub guide: Option<ReviewId>,
 }
 
 impl Job {

@@ -22,6 +22,8 @@ mod queue;
 mod recall;
 mod resolve;
 mod retry;
+mod review;
+mod reviewer;
 mod rows;
 mod score;
 mod time;
@@ -43,7 +45,7 @@ pub use decision::{BadCard, Choice, Decision, DecisionState, Question};
 pub use dialect::Dialect;
 pub use dispatch::{BackendCapacity, Capacity, CapacityLimits, Named, pick};
 pub use estimate::{Expected, reservation};
-pub use ids::{AttemptId, DecisionId, JobId, MemoryId, ProjectId, TaskId, WorkerId};
+pub use ids::{AttemptId, DecisionId, JobId, MemoryId, ProjectId, ReviewId, TaskId, WorkerId};
 pub use job::{Job, JobSpec, JobState, Kind, Lane, NotAPriority, Origin, Priority, WaitReason, default_kind};
 pub use lesson::{LONGEST_MEMORY, Learned, MOST_OF_DAY, MOST_OF_JOB, NewFact, fill, learned, looks_secret};
 pub use memory::{Category, Memory, MemorySource};
@@ -54,6 +56,11 @@ pub use queue::{ClaimOrder, Queue, QueuedJob, Rank, rank};
 pub use recall::{Injected, MemoryFilter, Reembedding, Settle, Standing, memory_line, recall_ceiling};
 pub use resolve::{Resolution, SessionLimits, resolve, rotation};
 pub use retry::{Next, RetryPolicy, after, backoff, with_questions};
+pub use review::{
+    Conclusion, Criterion, Fix, Judgement, MOST_FIXES, MOST_VOIDS, Review, ReviewOutcome, Rubric, Stage, conclude, hollow, judgement,
+    score as review_score, settled, tests_failed,
+};
+pub use reviewer::{Author, Candidate, Distance, Reviewer, choose as choose_reviewer, family};
 pub use rows::{BackendPause, JobFilter, JobGroup, JobPage, JobPlace, JobRow, JobsFrom, LogFilter, LogLine, Page, Severity, StateCounts};
 pub use score::{Candidate, Formula, Recalled, Terms, hybrid, pool};
 pub use time::Timestamp;

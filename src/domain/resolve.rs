@@ -34,7 +34,7 @@ pub fn resolve(job: &QueuedJob, folder: Option<&str>, workers: &[Worker]) -> Res
         };
     }
     // A judgement on other work is made by itself: no session shall remember it, and none shall colour it.
-    if matches!(job.kind, Kind::Capture | Kind::Consolidate) {
+    if matches!(job.kind, Kind::Capture | Kind::Consolidate | Kind::Review) {
         return Resolution::New;
     }
     let fits = |w: &&Worker| {

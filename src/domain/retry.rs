@@ -26,6 +26,8 @@ impl Default for RetryPolicy {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
     Done,
+    /// It ended well, and somebody else judges the result.
+    Reviewing,
     /// Back in the queue. `counts`: it used up an attempt; `lost`: it adds to the losses.
     Queued {
         ready_at: Option<Timestamp>,

@@ -6,7 +6,8 @@ use super::job::JobState;
 pub fn allowed(from: JobState, to: JobState) -> bool {
     use JobState::*;
     match from {
-        Waiting => matches!(to, Queued | Killed),
+        // Reviewing: the operator has settled what author and reviewer could not.
+        Waiting => matches!(to, Queued | Reviewing | Killed),
         Queued => matches!(to, Running | Killed),
         Running => matches!(to, Reviewing | Done | Queued | Waiting | Failed | Killed),
         Reviewing => matches!(to, Done | Queued | Waiting | Failed | Killed),
@@ -27,7 +28,7 @@ mod tests {
         }
         assert_eq!(
             table,
-            "waiting: queued killed\nqueued: running killed\nrunning: waiting queued reviewing done failed killed\n\
+            "waiting: queued reviewing killed\nqueued: running killed\nrunning: waiting queued reviewing done failed killed\n\
              reviewing: waiting queued done failed killed\ndone: queued\nfailed: queued\nkilled: queued\n"
         );
     }

@@ -227,6 +227,8 @@ mod tests {
             started_at: None,
             finished_at: None,
             kill_requested: false,
+            rounds: 0,
+            guide: None,
         }
     }
 

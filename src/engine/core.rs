@@ -1,5 +1,6 @@
 //! The engine's step: a batch of inputs goes in, one transaction is committed, effects come out.
 
+use super::evidence::Evidence;
 use super::input::{Input, Link};
 use super::launcher::Launcher;
 use super::live::Lives;
@@ -31,6 +32,10 @@ pub struct Parts<L> {
     pub launcher: L,
     /// Who is asked for memories; `None`: jobs get none, and nothing is learned from them.
     pub memories: Option<Box<dyn Memories>>,
+    /// Who fixes and copies what is reviewed, and makes work trees ready.
+    pub evidence: Box<dyn Evidence>,
+    /// Which backends could review now: installed, signed in.
+    pub usable: fn(&Backend) -> bool,
     /// The program `orc-shim`.
     pub shim: PathBuf,
     /// New shim connections, each before its first frame.
@@ -48,6 +53,7 @@ pub struct Core<L> {
     store: Store,
     launcher: L,
     memories: Option<Box<dyn Memories>>,
+    evidence: Box<dyn Evidence>,
     outboxes: mpsc::UnboundedReceiver<(Link, mpsc::Sender<EngineFrame>)>,
     publish: watch::Sender<Arc<Snapshot>>,
     state: State,
@@ -61,7 +67,22 @@ impl<L: Launcher> Core<L> {
     /// # Errors
     /// The database.
     pub fn start(parts: Parts<L>, now: Timestamp) -> Result<Core<L>, StoreError> {
-        let Parts { mut store, workspace, settings, backends, launcher, memories, shim, outboxes, publish, demo, seed, watch_host } = parts;
+        let Parts {
+            mut store,
+            workspace,
+            settings,
+            backends,
+            launcher,
+            memories,
+            evidence,
+            usable,
+            shim,
+            outboxes,
+            publish,
+            demo,
+            seed,
+            watch_host,
+        } = parts;
         let epoch = store.write(|tx| tx.take_epoch("engine", now))?;
         let state = State {
             workspace_id: store.workspace_id()?,
@@ -90,6 +111,10 @@ impl<L: Launcher> Core<L> {
             forgetful: None,
             review_at: None,
             learn_at: None,
+            usable,
+            gate_due: true,
+            asked: BTreeSet::new(),
+            swept: false,
             next_date: None,
             next_deadline: None,
             reembedding: None,
@@ -114,7 +139,7 @@ impl<L: Launcher> Core<L> {
             published: None,
             rng: fastrand::Rng::with_seed(seed),
         };
-        let mut core = Core { store, launcher, memories, outboxes, publish, state };
+        let mut core = Core { store, launcher, memories, evidence, outboxes, publish, state };
         core.load(now)?;
         Ok(core)
     }
@@ -199,8 +224,17 @@ impl<L: Launcher> Core<L> {
                 tx.release_dates(now)?;
                 state.sync(tx, now, out)?;
             }
+            // Each round moves on as far as it goes by itself; a round has few steps.
+            while state.gate(tx, now, out)? {
+                state.sync(tx, now, out)?;
+            }
             state.dispatch(tx, now, out)?;
-            state.sync(tx, now, out)
+            state.sync(tx, now, out)?;
+            // A start that failed at once may have been a reviewer's.
+            while state.gate(tx, now, out)? {
+                state.sync(tx, now, out)?;
+            }
+            Ok(())
         })
     }
 
@@ -217,6 +251,7 @@ impl<L: Launcher> Core<L> {
                 Effect::Close(link) => self.state.on_link_gone(link),
                 Effect::Launch(launch) => self.launcher.launch(*launch),
                 Effect::Probe(attempt) => self.launcher.probe(&attempt),
+                Effect::Evidence(request) => self.evidence.ask(request),
                 Effect::Memory(request) => {
                     if let Some(memories) = &mut self.memories {
                         memories.ask(request);

@@ -180,6 +180,7 @@ impl Open {
         let why = why::explain(store, &settings, &workspace, &job, clock::now())?;
         Ok(JobDetail {
             result: result(&attempts),
+            reviews: store.reviews(id)?,
             dependencies: store.dependencies(id)?,
             dependents: store.dependents(id)?,
             attempts,

@@ -1,12 +1,12 @@
 //! Starts: who is picked, which worker and session, what the agent is told, and the claim.
 
 use super::launcher::Launch;
-use super::prompt::{PromptInput, assemble};
+use super::prompt::{Guide, PromptInput, assemble};
 use super::state::{Effect, State};
 use crate::config::{Backend, RenderInput, in_repository};
 use crate::domain::{
-    AttemptId, BackendCapacity, ExitReport, Job, JobId, Outcome, PromptDocument, QueuedJob, Resolution, Timestamp, Worker, WorkerStatus,
-    pick, recall_ceiling, resolve, rotation, sha256_hex,
+    AttemptId, BackendCapacity, ExitReport, Job, JobId, Origin, Outcome, PromptDocument, QueuedJob, Resolution, Timestamp, Worker,
+    WorkerStatus, pick, recall_ceiling, resolve, rotation, sha256_hex,
 };
 use crate::store::{Claim, NewWorker, QueuedRow, StoreError, Tx};
 use crate::wire::{AttemptLimits, AttemptSpec, PROTOCOL, files};
@@ -22,7 +22,7 @@ pub(super) fn backend_capacity(backend: &Backend) -> BackendCapacity {
 pub(super) struct Starting {
     pub job: Job,
     backend: Backend,
-    worker: Worker,
+    pub worker: Worker,
     model: Option<String>,
     session: Option<String>,
     resume: bool,
@@ -30,6 +30,9 @@ pub(super) struct Starting {
     pub document: PromptDocument,
     /// So long it waits for its memories.
     pub until: Timestamp,
+    pub awaits_memories: bool,
+    /// The repository whose work tree is being made ready.
+    pub awaits_tree: Option<String>,
 }
 
 impl State {
@@ -91,13 +94,25 @@ impl State {
         let Some(job) = tx.job(queued.id)? else { return Ok(false) };
         // Its own, or the one that stands in for it.
         let Some(backend) = self.backends.get(&queued.backend).cloned() else { return Ok(false) };
-        let folder = project_folder(tx, &job)?;
+        let repository = self.repository(tx, &job)?;
+        // In a tree of its own no worker of another folder is at home.
+        let folder = match &repository {
+            Some(_) => Some(self.workspace.trees_dir().to_string_lossy().into_owned()),
+            None => project_folder(tx, &job)?,
+        };
         let mut known = match resolve(queued, folder.as_deref(), &self.workers) {
             Resolution::Use(id) => self.workers.iter().find(|w| w.id == id).cloned(),
             Resolution::New => None,
             Resolution::Wait(_) => return Ok(false),
         };
-        if let Some(worker) = &mut known
+        if let (Some(worker), Some(repository)) = (&mut known, &repository) {
+            self.move_to_tree(tx, worker, repository, now)?;
+            if self.has_tree(worker) && self.tree_is_held(tx, worker, &job)? {
+                return Ok(false);
+            }
+        }
+        // Fixes are for the session that made what is to be fixed, however old it is.
+        if let Some(worker) = known.as_mut().filter(|_| job.guide.is_none())
             && let Some(why) = rotation(worker, &self.settings.session())
         {
             self.rotate(tx, worker, &why, now)?;
@@ -120,7 +135,7 @@ impl State {
         }
         let worker = match known {
             Some(worker) => worker,
-            None => self.new_worker(tx, &job, &backend.name, now)?,
+            None => self.new_worker(tx, &job, &backend.name, repository.is_some(), now)?,
         };
         let resume = worker.session.is_some() && backend.resumes();
         let session = if resume { worker.session.clone() } else { backend.chosen_session() };
@@ -141,7 +156,7 @@ impl State {
         };
         let Some(attempt) = tx.claim(&claim, now)? else { return Ok(false) };
         let Some(open) = tx.open_attempt(attempt)? else { return Ok(false) };
-        if backend.name != job.spec.backend {
+        if backend.name != job.spec.backend && job.guide.is_none() {
             let text = format!("{} is paused: {} takes it", job.spec.backend, backend.name);
             self.note(tx, "failover", "info", job.id, attempt, &text, now)?;
         }
@@ -157,9 +172,16 @@ impl State {
             return Ok(true);
         }
         let until = now + self.settings.recall_wait;
-        let starting = Starting { job, backend, worker, model, session, resume, token, document, until };
+        let awaits_tree = repository.filter(|_| self.has_tree(&worker));
+        if let Some(repository) = &awaits_tree {
+            out.push(self.ask_for_tree(tx, attempt, &job, &worker, repository)?);
+        }
+        let starting =
+            Starting { job, backend, worker, model, session, resume, token, document, until, awaits_memories: recalls, awaits_tree };
         if recalls {
             out.push(Effect::Memory(self.recall_request(tx, attempt, &starting.job, now)?));
+        }
+        if starting.awaits_memories || starting.awaits_tree.is_some() {
             self.starting.insert(attempt, starting);
             return Ok(true);
         }
@@ -187,9 +209,9 @@ impl State {
     }
 
     /// An ephemeral worker for one job, named after backend and row.
-    fn new_worker(&mut self, tx: &Tx<'_>, job: &Job, backend: &str, now: Timestamp) -> Result<Worker, StoreError> {
+    fn new_worker(&mut self, tx: &Tx<'_>, job: &Job, backend: &str, tree: bool, now: Timestamp) -> Result<Worker, StoreError> {
         let spec = &job.spec;
-        let directory = match project_folder(tx, job)? {
+        let directory = match self.review_folder(tx, job)?.map_or_else(|| project_folder(tx, job), |dir| Ok(Some(dir)))? {
             Some(dir) => dir,
             None => self.workspace.root().join("drafts").to_string_lossy().into_owned(),
         };
@@ -204,13 +226,25 @@ impl State {
             directory,
         };
         let id = tx.add_worker(&new, "engine", now)?;
+        if tree {
+            tx.set_directory(id, &self.tree_of(id))?;
+        }
         let worker = tx.worker(id)?.ok_or(StoreError::Unknown { what: "worker", name: id.to_string() })?;
         self.workers.push(worker.clone());
         Ok(worker)
     }
 
+    /// Where a job of a review runs: tests in the author's folder, the reviewer in its copy.
+    fn review_folder(&self, tx: &Tx<'_>, job: &Job) -> Result<Option<String>, StoreError> {
+        if job.spec.origin != Origin::Review {
+            return Ok(None);
+        }
+        let Some(r) = tx.review_by(job.id)? else { return Ok(None) };
+        if r.test_job == Some(job.id) { Ok(tx.attempt_row(r.attempt)?.map(|a| a.directory)) } else { Ok(r.copy) }
+    }
+
     /// Replaces a worker's session; the new one is told what the old one did last.
-    fn rotate(&mut self, tx: &Tx<'_>, worker: &mut Worker, why: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn rotate(&mut self, tx: &Tx<'_>, worker: &mut Worker, why: &str, now: Timestamp) -> Result<(), StoreError> {
         let handover = super::handover::summary(tx, &self.workspace, worker.id)?;
         let text = format!("{}: new session, {why}", worker.name);
         tx.reset_session(worker.id, Some(&handover), &text, now)?;
@@ -228,12 +262,26 @@ impl State {
         let mut skills = worker.map(|w| w.skills.clone()).unwrap_or_default();
         let more: Vec<String> = job.spec.skills.iter().filter(|s| !skills.contains(s)).cloned().collect();
         skills.extend(more);
-        let answers = tx.decisions_of(job.id).map_err(|e| e.to_string())?;
+        let wrong = |e: StoreError| e.to_string();
+        let mut answers = tx.decisions_of(job.id).map_err(wrong)?;
+        let review = job.guide.map(|g| tx.review(g)).transpose().map_err(wrong)?.flatten();
+        let remark = answers.iter().find(|d| review.as_ref().is_some_and(|r| r.decision == Some(d.id))).and_then(|d| d.remark.clone());
+        // What the operator said of a review is no answer to a question of the job's own.
+        let mut own = Vec::with_capacity(answers.len());
+        for d in answers.drain(..) {
+            if !tx.is_review_card(d.id).map_err(wrong)? {
+                own.push(d);
+            }
+        }
+        let answers = own;
+        let resumed = worker.is_some_and(|w| w.session.is_some()) && backend.resumes();
+        let guide = review.as_ref().map(|review| Guide { review, remark: remark.as_deref(), resumed });
         assemble(
             &self.workspace,
             &PromptInput {
                 job,
                 answers: &answers,
+                guide,
                 project: project.as_deref(),
                 persona: job.spec.persona.as_deref().or(worker.and_then(|w| w.persona.as_deref())),
                 skills: &skills,
@@ -316,6 +364,6 @@ impl State {
 }
 
 /// The folder of the job's project, where it has one.
-fn project_folder(tx: &Tx<'_>, job: &Job) -> Result<Option<String>, StoreError> {
+pub(super) fn project_folder(tx: &Tx<'_>, job: &Job) -> Result<Option<String>, StoreError> {
     Ok(job.spec.project_id.map(|p| tx.project(p)).transpose()?.flatten().and_then(|p| p.dir))
 }

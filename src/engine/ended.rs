@@ -19,6 +19,22 @@ impl State {
             Ok(lesson) => (report, lesson),
             Err(message) => (ExitReport { outcome: Outcome::Error, message, ..report }, None),
         };
+        let cards = tx.decisions_of(live.job)?;
+        let open = cards.iter().filter(|c| c.state == DecisionState::Open).count();
+        let answered = cards.iter().filter(|c| c.asked.attempt == Some(attempt) && c.state != DecisionState::Open).count();
+        // An exit code of 0 is not yet a result: one that asked the operator has more time to deliver it.
+        let gated = self.gated(&job, &live.backend) && open + answered == 0;
+        let row = tx.attempt_row(attempt)?.filter(|_| gated && report.outcome == Outcome::Ok);
+        let lack = row.as_ref().and_then(|a| self.lacks(&a.directory, &job, &report));
+        let report = match lack {
+            Some(message) => ExitReport { outcome: Outcome::Error, message, ..report },
+            None => report,
+        };
+        // What a reviewer answered has to be a judgement.
+        let (report, judged) = match self.judged(tx, &job, &report)? {
+            Ok(judged) => (report, judged),
+            Err(message) => (ExitReport { outcome: Outcome::Error, message, ..report }, None),
+        };
         if let Some(limit) = &report.limit
             && report.outcome != Outcome::Ok
         {
@@ -27,10 +43,11 @@ impl State {
             self.recovered(&live.backend, live.started_at);
         }
         let next = after(&report, job.attempts, job.spec.max_attempts, job.losses, &self.settings.retry(), self.rng.f64(), now);
-        let cards = tx.decisions_of(live.job)?;
-        let open = cards.iter().filter(|c| c.state == DecisionState::Open).count();
-        let answered = cards.iter().filter(|c| c.asked.attempt == Some(attempt) && c.state != DecisionState::Open).count();
         let next = with_questions(next, open, answered);
+        let next = match row {
+            Some(a) if next == Next::Done && self.opens_gate(tx, &job, &a, now)? => Next::Reviewing,
+            _ => next,
+        };
         let uses_model = self.backends.get(&live.backend).is_some_and(|b| b.uses_model());
         // A killed run never told: the estimate stands in for it.
         let budgeted = if report.usage_known || !uses_model {
@@ -40,7 +57,7 @@ impl State {
         } else {
             live.estimate.max(live.spent)
         };
-        let done = next == Next::Done;
+        let (done, reviewed) = (next == Next::Done, next == Next::Reviewing);
         let finish = Finish { report: &report, next, budgeted, recorded: live.spent, drop_session: report.session_unknown };
         if tx.finish(&finish, now)? {
             self.capacity.budget.spend(Some(attempt), budgeted.saturating_sub(live.spent), now);
@@ -48,7 +65,13 @@ impl State {
                 self.keep(tx, lesson, now, out)?;
             }
             if done {
-                self.capture(tx, &job, &report, now)?;
+                self.capture(tx, &job, attempt, report.result_file.as_deref(), now)?;
+            }
+            if let Some((review, judgement)) = judged {
+                self.keep_judgement(tx, &review, &judgement)?;
+            }
+            if reviewed {
+                tx.open_review(&job, attempt, 0, self.settings.review_threshold, now)?;
             }
             if report.outcome == Outcome::Ok && report.usage_known && uses_model {
                 let prompt = reservation(job.spec.prompt.len() as u64, self.context_tokens, 0, true);

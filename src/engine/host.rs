@@ -1,6 +1,7 @@
 //! An engine in this process: the lock, the socket, the loop on a thread of its own.
 
 use super::core::{Core, Parts};
+use super::evidence::EvidenceThread;
 use super::gateway::{Gateway, bind};
 use super::input::Input;
 use super::launcher::OsLauncher;
@@ -168,6 +169,7 @@ impl Engine {
             tokio::spawn(gateway.accept(listener));
             let shim = crate::os::program("orc-shim");
             let memories = MemoryThread::start(library, workspace.clone(), settings.clone(), inputs.clone())?;
+            let evidence = EvidenceThread::start(inputs.clone())?;
             let launcher = OsLauncher::new(shim.clone(), workspace.spool_dir(), store.workspace_id()?, inputs);
             let parts = Parts {
                 store,
@@ -176,6 +178,8 @@ impl Engine {
                 backends,
                 launcher,
                 memories: Some(Box::new(memories)),
+                evidence: Box::new(evidence),
+                usable: crate::config::Backend::is_ready,
                 shim,
                 outboxes,
                 publish,

@@ -1,7 +1,8 @@
 //! Everything that can happen to the engine: one closed set.
 
 use crate::config::{Backend, Settings};
-use crate::domain::{AgentEvent, AttemptId, ExitReport, ProcessIdentity, Recalled, Reembedding};
+use crate::domain::{AgentEvent, AttemptId, ExitReport, ProcessIdentity, Recalled, Reembedding, ReviewId};
+use crate::os::worktree::Ready;
 use crate::wire::ShimFrame;
 use std::collections::BTreeMap;
 
@@ -34,6 +35,12 @@ pub enum Input {
     Digest { day: String, prompt: Result<Option<String>, String> },
     /// How far the making of all memories' vectors anew has come; `None`: it is over.
     Reembedding(Option<Reembedding>),
+    /// What is to be reviewed is fixed and copied: its hash; or why it cannot be.
+    Gathered { review: ReviewId, found: Result<String, String> },
+    /// The hash of what was reviewed, as it stands now.
+    Confirmed { review: ReviewId, hash: Result<String, String> },
+    /// The work tree of an attempt that is about to start is ready, or cannot be made so.
+    Tree { attempt: AttemptId, ready: Result<Ready, String> },
     /// End the engine; running jobs go on.
     Stop { why: String },
 }

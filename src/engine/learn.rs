@@ -101,7 +101,14 @@ impl State {
     }
 
     /// After a job that ended well: another one that judges what is worth keeping, where the settings want it.
-    pub(super) fn capture(&mut self, tx: &Tx<'_>, job: &Job, report: &ExitReport, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn capture(
+        &mut self,
+        tx: &Tx<'_>,
+        job: &Job,
+        attempt: AttemptId,
+        result_file: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let s = &self.settings;
         if !self.remembers || !s.memory || !s.capture[job.spec.kind] || learns(job.spec.kind) {
             return Ok(());
@@ -110,13 +117,13 @@ impl State {
         if !uses_model(&job.spec.backend) || !uses_model(&s.memory_backend) {
             return Ok(());
         }
-        let Some(result) = read_head(report.result_file.as_deref(), LONGEST_ANSWER).filter(|r| !r.trim().is_empty()) else {
+        let Some(result) = read_head(result_file, LONGEST_ANSWER).filter(|r| !r.trim().is_empty()) else {
             return Ok(());
         };
         let recalled: Vec<String> = tx
             .recalls(job.id)?
             .iter()
-            .filter(|r| r.attempt == report.attempt)
+            .filter(|r| r.attempt == attempt)
             .map(|r| format!("- id {}: {}", r.memory, r.text.trim_start_matches("- ")))
             .collect();
         let recalled = if recalled.is_empty() { "Nothing.".to_owned() } else { recalled.join("\n") };
@@ -134,7 +141,7 @@ impl State {
             kind: Kind::Capture,
             priority: Priority::P5,
             max_attempts: ATTEMPTS,
-            dedup_key: Some(format!("capture:{}", report.attempt)),
+            dedup_key: Some(format!("capture:{attempt}")),
             origin: Origin::Engine,
             tags: vec![format!("{OF}{}", job.id), format!("{OUTSIDE}{}", from_outside(job))],
             ..JobSpec::new(format!("What job {} taught", job.id), &s.memory_backend, prompt)

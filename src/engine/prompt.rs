@@ -2,7 +2,7 @@
 //! memory, persona, skills, recalled memories, handover, the job. Nothing of the environment goes in, so no secret can.
 
 use crate::config::{Persona, PersonaError, SkillError, Workspace, rules, skill};
-use crate::domain::{Decision, Job, Kind, PartKind, PromptDocument, PromptPart};
+use crate::domain::{Decision, Job, Kind, Origin, PartKind, PromptDocument, PromptPart, Review};
 use crate::memory::core::{CoreMemory, CoreMemoryError};
 use std::io;
 use std::path::PathBuf;
@@ -18,10 +18,22 @@ pub struct PromptInput<'a> {
     pub skills: &'a [String],
     /// What the job asked the operator, and what holds now, oldest first.
     pub answers: &'a [Decision],
+    /// The review whose fixes are to be closed.
+    pub guide: Option<Guide<'a>>,
     /// What the worker's last session left, for a session that begins.
     pub handover: Option<&'a str>,
     /// False: the prompt is a script, and goes to the backend exactly as it was submitted.
     pub uses_model: bool,
+}
+
+/// A review that sends a job back to its worker.
+#[derive(Clone, Copy, Debug)]
+pub struct Guide<'a> {
+    pub review: &'a Review,
+    /// What the operator said to it.
+    pub remark: Option<&'a str>,
+    /// The session knows the job already.
+    pub resumed: bool,
 }
 
 /// Why a prompt cannot be made. Each names the file and the remedy.
@@ -114,6 +126,21 @@ fn demoted(text: &str) -> String {
     }
 }
 
+/// A review's open fixes, to be closed one by one.
+fn fixes(guide: &Guide<'_>) -> String {
+    let r = guide.review;
+    let score = r.score.map(|s| format!(" It scores {s:.2}, and {:.2} is needed.", r.threshold)).unwrap_or_default();
+    let list: Vec<String> =
+        r.fixes.iter().filter(|f| !f.closed).map(|f| format!("{}. {}", f.number, f.text.trim().replace('\n', "\n   "))).collect();
+    let remark = guide.remark.map(|said| format!("\n\nThe operator adds: {}", said.trim())).unwrap_or_default();
+    format!(
+        "\n\n## A review asks for fixes\n\nYour result was reviewed and is not through yet.{score} Close exactly these fixes, one by one, in this \
+         order, and change nothing else:\n\n{}{remark}\n\nThen give the whole result anew, as it stands with the fixes. Below it, one line for \
+         each fix: `Fix 1: closed: how and where`, or `Fix 1: open: why`. A review looks at each of them.",
+        list.join("\n")
+    )
+}
+
 fn job_text(input: &PromptInput<'_>) -> String {
     let job = input.job;
     let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -121,7 +148,25 @@ fn job_text(input: &PromptInput<'_>) -> String {
     if let Some(project) = input.project {
         text += &format!("Project: {}\n\n", one_line(project));
     }
-    text += job.spec.prompt.trim();
+    if let Some(guide) = input.guide.as_ref().filter(|g| g.resumed) {
+        text += "Go on in this session with what you did for this job.";
+        text += &fixes(guide);
+    } else {
+        text += job.spec.prompt.trim();
+        if let Some(guide) = &input.guide {
+            text += &fixes(guide);
+        }
+    }
+    if job.spec.origin == Origin::Review {
+        // As below; and what was no judgement is asked for again.
+        let again = job.note.as_deref().filter(|_| job.attempts > 0);
+        let again = again.map(|note| format!("\n\n# Once more\n\nThe last answer was of no use: {}\n", one_line(note)));
+        return text + &again.unwrap_or_default() + "\n";
+    }
+    if !job.spec.artefacts.is_empty() {
+        let list: Vec<String> = job.spec.artefacts.iter().map(|a| format!("- {}", one_line(a))).collect();
+        text += &format!("\n\n## What has to be there at the end\n\nWithout these files the job is not done:\n\n{}", list.join("\n"));
+    }
     if matches!(job.spec.kind, Kind::Capture | Kind::Consolidate) {
         // A judgement in one answer: its prompt says all there is to say about it.
         return text + "\n";

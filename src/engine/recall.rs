@@ -40,7 +40,11 @@ impl State {
         out: &mut Vec<Effect>,
     ) -> Result<(), StoreError> {
         // Too late, or its engine has read everything anew meanwhile.
+        if !self.starting.get(&attempt).is_some_and(|s| s.awaits_memories) {
+            return Ok(());
+        }
         let Some(mut starting) = self.starting.remove(&attempt) else { return Ok(()) };
+        starting.awaits_memories = false;
         match found {
             Ok(found) => {
                 self.forgetful = None;
@@ -57,19 +61,39 @@ impl State {
             }
             Err(message) => self.without(tx, attempt, &starting, &message, now)?,
         }
-        self.start_with(tx, attempt, &starting, now, out)
+        self.starting.insert(attempt, starting);
+        self.start_if_ready(tx, attempt, now, out)
     }
 
     /// Starts those whose memories have not come in time.
     pub(super) fn start_late(&mut self, tx: &Tx<'_>, now: Timestamp, out: &mut Vec<Effect>) -> Result<(), StoreError> {
-        let late: Vec<AttemptId> = self.starting.iter().filter(|(_, s)| s.until <= now).map(|(a, _)| *a).collect();
+        let late = |s: &Starting| s.awaits_memories && s.until <= now;
+        let late: Vec<AttemptId> = self.starting.iter().filter(|(_, s)| late(s)).map(|(a, _)| *a).collect();
         for attempt in late {
-            let Some(starting) = self.starting.remove(&attempt) else { continue };
+            let Some(mut starting) = self.starting.remove(&attempt) else { continue };
+            starting.awaits_memories = false;
             let message = format!("memory did not answer within {} s", self.settings.recall_wait.as_secs_f64());
             self.without(tx, attempt, &starting, &message, now)?;
-            self.start_with(tx, attempt, &starting, now, out)?;
+            self.starting.insert(attempt, starting);
+            self.start_if_ready(tx, attempt, now, out)?;
         }
         Ok(())
+    }
+
+    /// Starts an attempt that waits for nothing more.
+    pub(super) fn start_if_ready(
+        &mut self,
+        tx: &Tx<'_>,
+        attempt: AttemptId,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), StoreError> {
+        let ready = |s: &Starting| !s.awaits_memories && s.awaits_tree.is_none();
+        if !self.starting.get(&attempt).is_some_and(ready) {
+            return Ok(());
+        }
+        let Some(starting) = self.starting.remove(&attempt) else { return Ok(()) };
+        self.start_with(tx, attempt, &starting, now, out)
     }
 
     fn without(&mut self, tx: &Tx<'_>, attempt: AttemptId, starting: &Starting, message: &str, now: Timestamp) -> Result<(), StoreError> {

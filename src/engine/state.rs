@@ -2,13 +2,15 @@
 //! say, `adopt` what stands behind open attempts, `ended` the end of attempts, `dispatch` starts, `snapshot` the view.
 
 use super::dispatch::Starting;
+use super::evidence::EvidenceRequest;
 use super::input::{Input, Link};
 use super::launcher::Launch;
 use super::live::Lives;
 use super::memories::MemoryRequest;
 use crate::config::{Backend, Settings, Workspace};
 use crate::domain::{
-    AttemptId, Capacity, Decision, ExitReport, Expected, JobId, LogLine, Outcome, Queue, Timestamp, Worker, WorkerId, WorkerStatus,
+    AttemptId, Capacity, Decision, ExitReport, Expected, JobId, LogLine, Outcome, Queue, ReviewId, Stage, Timestamp, Worker, WorkerId,
+    WorkerStatus,
 };
 use crate::memory::Episodes;
 use crate::store::{EngineState, OpenAttempt, QueuedRow, Store, StoreError, Tx};
@@ -26,6 +28,7 @@ pub(super) enum Effect {
     Launch(Box<Launch>),
     Probe(Box<OpenAttempt>),
     Memory(MemoryRequest),
+    Evidence(EvidenceRequest),
 }
 
 impl Effect {
@@ -78,6 +81,14 @@ pub(super) struct State {
     pub review_at: Option<Timestamp>,
     /// When what was learned and could not be kept is tried again.
     pub learn_at: Option<Timestamp>,
+    /// Which backends could review now.
+    pub usable: fn(&Backend) -> bool,
+    /// Something has changed that a round of review may wait for.
+    pub gate_due: bool,
+    /// What was asked for rounds of review and has not come yet.
+    pub asked: BTreeSet<(ReviewId, Stage)>,
+    /// Copies that no round needs any more have been cleared away.
+    pub swept: bool,
     pub next_date: Option<Timestamp>,
     /// When the next unanswered card takes its default.
     pub next_deadline: Option<Timestamp>,
@@ -146,6 +157,9 @@ impl State {
             live.probing = true;
         }
         self.starting.clear();
+        self.asked.clear();
+        self.swept = false;
+        self.gate_due = true;
         self.learn_at = Some(now);
         self.review_at = self.first_review(store, now)?;
         self.queue = Queue::default();
@@ -229,6 +243,7 @@ impl State {
         }
         self.last_event = changes.last;
         self.changed = true;
+        self.gate_due = true;
         self.today_old = true;
         for id in changes.jobs {
             match tx.queued_job(id)? {
@@ -285,6 +300,9 @@ impl State {
                 self.reembedding = progress;
                 Ok(())
             }
+            Input::Gathered { review, found } => self.on_gathered(tx, review, found, now),
+            Input::Confirmed { review, hash } => self.on_confirmed(tx, review, hash, now, out),
+            Input::Tree { attempt, ready } => self.on_tree(tx, attempt, ready, now, out),
             Input::Settings(read) => self.on_settings(tx, *read, now, out),
             Input::Wake | Input::LinkGone { .. } | Input::Stop { .. } => Ok(()),
         }
@@ -340,7 +358,7 @@ impl State {
     pub(super) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
         let pauses = self.switches.pauses.values().filter_map(|(p, _)| p.until);
         let window = (!self.queue.is_empty()).then(|| self.capacity.budget.next_change(&self.capacity.limits.budget, now)).flatten();
-        let starting = self.starting.values().map(|s| s.until);
+        let starting = self.starting.values().filter(|s| s.awaits_memories).map(|s| s.until);
         let memory = self.review_at.into_iter().chain(self.learn_at);
         let dates = self.next_date.into_iter().chain(self.next_deadline).chain(pauses);
         dates.chain(starting).chain(memory).chain(window).chain(self.queue.next_ready(now)).min()

@@ -1,10 +1,11 @@
 //! The operating system, as this product needs it: processes and their trees, containment, locks, files that are whole or
-//! absent, the host's memory and disk, the clock. Linux; everything that it makes is for its owner only.
+//! absent, the host's memory and disk, the clock, the program git. Linux; everything that it makes is for its owner only.
 
 pub mod cgroup;
 pub mod clock;
 mod error;
 pub mod files;
+pub mod git;
 mod guest;
 pub mod host;
 pub mod lock;
@@ -12,6 +13,7 @@ pub mod process;
 mod program;
 mod saves;
 pub mod tree;
+pub mod worktree;
 
 pub use error::OsError;
 pub use guest::Guest;

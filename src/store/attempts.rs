@@ -207,7 +207,8 @@ impl Tx<'_> {
         let (counts, lost) = match &f.next {
             Next::Done | Next::Failed { .. } => (true, f.report.outcome == Outcome::Lost),
             Next::Queued { counts, lost, .. } | Next::Waiting { counts, lost, .. } => (*counts, *lost),
-            Next::Killed { .. } => (false, false),
+            // A review counts when it has let the result pass.
+            Next::Reviewing | Next::Killed { .. } => (false, false),
         };
         self.run(
             "UPDATE jobs SET outcome = ?1, attempts = attempts + ?2, losses = losses + ?3 WHERE id = ?4",
@@ -215,6 +216,7 @@ impl Tx<'_> {
         )?;
         let mv = match &f.next {
             Next::Done => Move { note: None, ..Move::to(JobState::Done, &f.report.message) },
+            Next::Reviewing => Move::to(JobState::Reviewing, &f.report.message),
             Next::Queued { ready_at, note, .. } => {
                 Move { ready_at: *ready_at, note: Some(note), severity: "warn", ..Move::to(JobState::Queued, note) }
             }
@@ -317,6 +319,14 @@ impl Store {
     /// The database.
     pub fn attempts(&self, job: JobId) -> Result<Vec<Attempt>, StoreError> {
         row::all(self, "SELECT * FROM attempts WHERE job_id = ?1 ORDER BY number", [job.0], read)
+    }
+
+    /// One attempt.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn attempt_row(&self, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
+        row::optional(self, "SELECT * FROM attempts WHERE id = ?1", [id.0], read)
     }
 
     /// The newest attempts of a worker, newest first.

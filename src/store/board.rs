@@ -51,9 +51,12 @@ pub struct EngineState {
     pub pauses: BTreeMap<String, (BackendPause, u32)>,
 }
 
-const QUEUED: &str = "SELECT j.id, j.priority, j.queued_at, j.ready_at, j.backend, j.kind, j.model, j.persona, j.worker, j.project_id,
+// A job with fixes to close belongs to the worker, and so to the session, that made what is to be fixed, while that one lives.
+const QUEUED: &str = "SELECT j.id, j.priority, j.queued_at, j.ready_at, coalesce(w.backend, j.backend) AS backend, j.kind, j.model, j.persona,
+    coalesce(w.name, j.worker) AS worker, j.project_id,
     length(CAST(j.prompt AS BLOB)) AS prompt_bytes, json_array_length(j.skills) AS skills, a.worker_id AS last_worker
     FROM jobs j LEFT JOIN attempts a ON a.id = j.attempt_id
+    LEFT JOIN workers w ON w.id = a.worker_id AND j.guide IS NOT NULL AND w.status <> 'retired'
     WHERE j.state = 'queued' AND j.state IN ('waiting', 'queued', 'running', 'reviewing')";
 // The second condition says nothing new, but it is the index's own: without it SQLite does not see that the index will do, and
 // looks at every job there ever was.

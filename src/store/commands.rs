@@ -150,7 +150,7 @@ impl Tx<'_> {
                 return Ok(refused(format!("job {id} has the same dedup key as job {open}, which is open")));
             }
         }
-        self.run("UPDATE jobs SET attempts = 0, losses = 0, outcome = NULL WHERE id = ?1", [id.0])?;
+        self.run("UPDATE jobs SET attempts = 0, losses = 0, outcome = NULL, rounds = 0, guide = NULL WHERE id = ?1", [id.0])?;
         self.move_job(id, job.state, job.attempt, &Move::to(JobState::Queued, &format!("retried by {actor}")), actor, now)?;
         Ok(Applied::Done { message: format!("job {id} queued again"), undo: Some(Command::Kill { job: id, seen: None }) })
     }

@@ -85,6 +85,10 @@ impl Tx<'_> {
         if card.state != DecisionState::Open {
             return Ok(Applied::Stale { message: format!("decision {id} is {} already", card.state) });
         }
+        if self.is_review_card(id)? {
+            let keys = card.asked.keys();
+            return Ok(Applied::Refused { message: format!("decision {id} settles a review, which cannot go on without it: answer {keys}") });
+        }
         self.settle(&card, DecisionState::Cancelled, None, None, actor, now)?;
         Ok(Applied::Done { message: format!("decision {id} taken back"), undo: None })
     }

@@ -3,7 +3,7 @@
 use super::events::Event;
 use super::row::{self, to_json};
 use super::{Store, StoreError, Tx};
-use crate::domain::{AttemptId, Job, JobId, JobSpec, JobState, Outcome, ProjectId, ProjectState, TaskId, Timestamp, WaitReason};
+use crate::domain::{AttemptId, Job, JobId, JobSpec, JobState, Outcome, ProjectId, ProjectState, ReviewId, TaskId, Timestamp, WaitReason};
 use rusqlite::{Row, params};
 use std::time::Duration;
 
@@ -58,8 +58,8 @@ impl Tx<'_> {
             let state = if wait.is_some() { JobState::Waiting } else { JobState::Queued };
             self.run(
                 "INSERT INTO jobs (title, prompt, backend, kind, priority, project_id, task_id, skills, persona, model, worker, not_before,
-                                   timeout_ms, max_attempts, dedup_key, origin, tags, state, wait_reason, created_at, queued_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+                                   timeout_ms, max_attempts, dedup_key, origin, tags, artefacts, state, wait_reason, created_at, queued_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
                 params![
                     spec.title,
                     spec.prompt,
@@ -78,6 +78,7 @@ impl Tx<'_> {
                     spec.dedup_key,
                     spec.origin.as_str(),
                     to_json(&spec.tags),
+                    to_json(&spec.artefacts),
                     state.as_str(),
                     wait.map(WaitReason::as_str),
                     now.0,
@@ -311,6 +312,7 @@ pub(super) fn read(r: &Row<'_>) -> rusqlite::Result<Job> {
             dedup_key: r.get("dedup_key")?,
             origin: row::word(r, "origin")?,
             tags: row::json(r, "tags")?,
+            artefacts: row::json(r, "artefacts")?,
         },
         state: row::word(r, "state")?,
         wait_reason: row::opt_word(r, "wait_reason")?,
@@ -325,5 +327,7 @@ pub(super) fn read(r: &Row<'_>) -> rusqlite::Result<Job> {
         started_at: row::opt_time(r, "started_at")?,
         finished_at: row::opt_time(r, "finished_at")?,
         kill_requested: r.get("kill_requested")?,
+        rounds: r.get("rounds")?,
+        guide: r.get::<_, Option<i64>>("guide")?.map(ReviewId),
     })
 }

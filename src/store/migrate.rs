@@ -9,6 +9,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0001_spine.sql")),
     M::up(include_str!("migrations/0002_decisions.sql")),
     M::up(include_str!("migrations/0003_memory.sql")),
+    M::up(include_str!("migrations/0004_reviews.sql")),
 ];
 const SET: Migrations<'static> = Migrations::from_slice(STEPS);
 

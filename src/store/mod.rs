@@ -3,6 +3,7 @@
 
 mod attempts;
 mod board;
+mod branches;
 mod capacity;
 mod commands;
 mod decisions;
@@ -14,11 +15,13 @@ mod migrate;
 mod pages;
 mod projects;
 mod recalls;
+mod reviews;
 mod row;
 mod workers;
 
 pub use attempts::{Claim, Finish, OpenAttempt};
 pub use board::{Changes, EngineState, QueuedRow};
+pub use branches::Branch;
 pub use capacity::Spent;
 pub use commands::apply;
 pub use error::StoreError;

@@ -13,6 +13,8 @@ pub struct Project {
     pub id: ProjectId,
     pub title: String,
     pub dir: Option<String>,
+    /// What has to pass, in the job's tree, before a code job of it is done: a shell command.
+    pub test_command: Option<String>,
     pub state: ProjectState,
     /// What the operator said of it last.
     pub remark: Option<String>,
@@ -152,6 +154,7 @@ fn read_project(r: &Row<'_>) -> rusqlite::Result<Project> {
         id: ProjectId(r.get("id")?),
         title: r.get("title")?,
         dir: r.get("dir")?,
+        test_command: r.get("test_command")?,
         state: row::word(r, "state")?,
         remark: r.get("remark")?,
         created_at: row::time(r, "created_at")?,

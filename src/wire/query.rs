@@ -4,7 +4,7 @@ use super::frame::SpooledEvent;
 use super::snapshot::WorkerRow;
 use crate::domain::{
     Applied, Attempt, AttemptId, Category, Command, Injected, Job, JobFilter, JobId, JobPage, JobRow, LogFilter, LogLine, Memory,
-    MemoryFilter, MemoryId, Page, PromptPart, Recalled, StateCounts, Verdict, WorkerId,
+    MemoryFilter, MemoryId, Page, PromptPart, Recalled, Review, StateCounts, Verdict, WorkerId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -133,6 +133,9 @@ pub struct JobDetail {
     pub prompt_parts: Vec<PromptPart>,
     /// Why it does not run; empty when it does or is over.
     pub why: Vec<Verdict>,
+    /// Its rounds of review, oldest first.
+    #[serde(default)]
+    pub reviews: Vec<Review>,
     /// The result's text, cut at 256 KiB.
     pub result: Option<String>,
 }

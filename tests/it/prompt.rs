@@ -43,6 +43,8 @@ fn job(prompt: &str) -> Job {
         started_at: None,
         finished_at: None,
         kill_requested: false,
+        rounds: 0,
+        guide: None,
     }
 }
 
@@ -53,6 +55,7 @@ fn input<'a>(job: &'a Job, skills: &'a [String]) -> PromptInput<'a> {
         persona: Some("engineer"),
         skills,
         answers: &[],
+        guide: None,
         handover: Some("Half of the form is done."),
         uses_model: true,
     }
@@ -92,7 +95,7 @@ fn what_there_is_none_of_is_left_out_with_its_heading() {
         fs::remove_file(workspace.root().join(name)).unwrap();
     }
     let job = job("Say hello.");
-    let bare = PromptInput { job: &job, project: None, persona: None, skills: &[], answers: &[], handover: None, uses_model: true };
+    let bare = PromptInput { job: &job, project: None, persona: None, skills: &[], answers: &[], guide: None, handover: None, uses_model: true };
     let document = assemble(&workspace, &bare).unwrap();
     assert_eq!((document.system.as_str(), document.parts.len()), ("", 1));
     assert!(document.prompt.starts_with("# Job 12: Fix the login\n\nSay hello.\n\n## How this job is run\n"), "{}", document.prompt);

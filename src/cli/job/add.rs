@@ -73,6 +73,9 @@ pub struct Add {
     /// A word to find it by; may be given several times
     #[arg(long, value_name = "TAG", value_delimiter = ',')]
     tag: Vec<String>,
+    /// A file that it has to deliver, absolute or below the folder that it runs in; may be given several times
+    #[arg(long, value_name = "PATH")]
+    artefact: Vec<String>,
 }
 
 /// Submits a job.
@@ -155,6 +158,7 @@ fn spec(add: Add, max_attempts: Option<u32>) -> Result<JobSpec> {
     spec.max_attempts = max_attempts.unwrap_or(spec.max_attempts);
     spec.dedup_key = add.dedup;
     spec.tags = add.tag;
+    spec.artefacts = add.artefact;
     Ok(spec)
 }
 

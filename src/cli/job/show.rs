@@ -5,8 +5,8 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::log;
 use crate::cli::output::{Cell, Table, Tone};
-use crate::domain::{Attempt, Job, JobId, LogFilter, LogLine, Outcome, Page};
-use crate::store::Store;
+use crate::domain::{Attempt, Job, JobId, LogFilter, LogLine, Outcome, Page, Review, ReviewOutcome};
+use crate::store::{Branch, Store};
 use serde_json::{Value, json};
 
 /// Events shown for a job.
@@ -18,6 +18,8 @@ struct Detail {
     attempts: Vec<Attempt>,
     events: Vec<LogLine>,
     dependents: Vec<JobId>,
+    reviews: Vec<Review>,
+    branch: Option<Branch>,
 }
 
 /// Shows jobs in full: an object for one, an array for several.
@@ -48,7 +50,8 @@ fn detail(cx: &Context, store: &Store, id: JobId) -> Result<Detail> {
     let mut events = store.log(&LogFilter { job: Some(id), text: String::new() }, Page { before: None, limit: EVENTS })?;
     events.reverse();
     let project = job.spec.project_id.map(|id| store.project(id)).transpose()?.flatten().map(|p| p.title);
-    Ok(Detail { job, project, attempts: store.attempts(id)?, events, dependents: store.dependents(id)?.iter().map(|r| r.id).collect() })
+    let dependents = store.dependents(id)?.iter().map(|r| r.id).collect();
+    Ok(Detail { job, project, attempts: store.attempts(id)?, events, dependents, reviews: store.reviews(id)?, branch: store.branch(id)? })
 }
 
 /// A job as one value: the fields of `job ls`, and more.
@@ -69,6 +72,8 @@ fn value(d: &Detail) -> Result<Value> {
         map.insert("cost_usd".into(), json!(d.attempts.iter().filter_map(|a| a.cost_usd).fold(0.0, |sum, cost| sum + cost)));
         map.insert("dependents".into(), json!(d.dependents));
         map.insert("history".into(), json!(d.attempts));
+        map.insert("reviews".into(), json!(d.reviews));
+        map.insert("branch".into(), json!(d.branch));
         map.insert("events".into(), json!(d.events));
     }
     Ok(v)
@@ -112,6 +117,11 @@ fn print(cx: &mut Context, d: &Detail) -> Result {
     optional("next try", job.ready_at.map(|t| t.to_string()));
     optional("attempts", Some(format!("{} of {} used", job.attempts, spec.max_attempts)));
     optional("lost", (job.losses > 0).then(|| job.losses.to_string()));
+    optional("delivers", Some(spec.artefacts.join(", ")));
+    optional(
+        "branch",
+        d.branch.as_ref().map(|b| format!("{} in {}{}", b.name, b.tree, if b.merged_at.is_some() { ", merged" } else { "" })),
+    );
     optional("origin", Some(spec.origin.to_string()));
     optional("submitted", Some(job.created_at.to_string()));
     optional("ended", job.finished_at.map(|t| t.to_string()));
@@ -124,10 +134,46 @@ fn print(cx: &mut Context, d: &Detail) -> Result {
         cx.out.toned(Tone::Head, "Attempts")?;
         cx.out.table(&attempts(&d.attempts, cx.now()), "")?;
     }
+    if !d.reviews.is_empty() {
+        cx.out.line("")?;
+        cx.out.toned(Tone::Head, "Reviews")?;
+        for r in &d.reviews {
+            review(cx, r)?;
+        }
+    }
     cx.out.line("")?;
     cx.out.toned(Tone::Head, "Events")?;
     for event in &d.events {
         log::print(cx, event)?;
+    }
+    Ok(())
+}
+
+/// A round of review: how it ended, its criteria, its fixes.
+fn review(cx: &mut Context, r: &Review) -> Result {
+    let ended = r.outcome.map_or_else(|| format!("under way: {}", r.stage), |o| o.to_string());
+    let score = r.score.map(|s| format!(", {s:.2} of {:.2}", r.threshold)).unwrap_or_default();
+    let tests = r.tests_passed.map(|ok| if ok { ", tests pass" } else { ", tests fail" }).unwrap_or_default();
+    let who = r.reviewer.as_deref().map(|w| format!(", by {w}")).unwrap_or_default();
+    let tone = match r.outcome {
+        Some(ReviewOutcome::Passed | ReviewOutcome::Accepted) => Tone::Good,
+        Some(ReviewOutcome::Fixes | ReviewOutcome::Unreviewed) => Tone::Warn,
+        Some(ReviewOutcome::Failed) => Tone::Bad,
+        _ => Tone::Dim,
+    };
+    cx.out.toned(tone, &format!("round {}: {ended}{score}{tests}{who}", r.round))?;
+    if let Some(hash) = &r.hash {
+        cx.out.line(&format!("  of {}", hash.chars().take(24).collect::<String>()))?;
+    }
+    for c in r.judgement.iter().flat_map(|j| &j.criteria) {
+        cx.out.line(&format!("  {:.2} {}: {}", c.score, c.id, c.evidence.replace('\n', " ")))?;
+    }
+    for f in &r.fixes {
+        let state = if f.closed { "closed" } else { "open" };
+        cx.out.line(&format!("  fix {} ({state}): {}", f.number, f.text.replace('\n', " ")))?;
+        if let Some(evidence) = &f.evidence {
+            cx.out.line(&format!("        {}", evidence.replace('\n', " ")))?;
+        }
     }
     Ok(())
 }

@@ -99,6 +99,12 @@ pub struct Backend {
     /// What to do where it is there and not signed in; empty: as `fix`.
     #[serde(default)]
     pub sign_in: String,
+    /// The family of its models (`anthropic`, `openai`, …), where it has one only; else the model's name tells.
+    #[serde(default)]
+    pub family: Option<String>,
+    /// False: it is never chosen to review by itself. Named in `reviewer`, it does.
+    #[serde(default = "yes")]
+    pub reviews: bool,
     /// Models by tier: `deep`, `routine`, `classification`.
     #[serde(default)]
     pub models: BTreeMap<String, String>,
@@ -160,6 +166,22 @@ impl Backend {
     /// The model for a kind of job: what `orc.toml` names for its tier, else the description's own.
     pub fn model_for(&self, settings: &Settings, kind: Kind) -> Option<String> {
         settings.model(&self.name, kind).or_else(|| self.models.get(settings.tier[kind].as_str()).map(String::as_str)).map(str::to_owned)
+    }
+
+    /// True where its program is there and one of its marks of being signed in is. Looks, and starts nothing.
+    pub fn is_ready(&self) -> bool {
+        let found = self.program == "{shim}" || program::find(Path::new(&self.program)).is_some();
+        found && (self.signed_in.is_empty() || self.signed_in.iter().any(|mark| program::is_there(mark)))
+    }
+
+    /// Every model that is known of it, the best first: what `orc.toml` names, then the description's own.
+    pub fn known_models(&self, settings: &Settings) -> Vec<String> {
+        let mut models: Vec<String> = Vec::new();
+        for tier in super::settings::Tier::WORDS {
+            let named = settings.backend.get(&self.name).and_then(|o| o.models.get(*tier));
+            models.extend(named.or_else(|| self.models.get(*tier)).filter(|m| !models.contains(m)).cloned());
+        }
+        models
     }
 
     /// The version of the CLI that would be started, where the description asks for it and its place on the disk tells.

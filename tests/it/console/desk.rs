@@ -309,6 +309,8 @@ impl Console {
             started_at: row.started_at,
             finished_at: row.finished_at,
             kill_requested: false,
+            rounds: 0,
+            guide: None,
         };
         let started = row.started_at.is_some();
         let mut attempts = Vec::new();
@@ -355,6 +357,7 @@ impl Console {
             } else {
                 Vec::new()
             },
+            reviews: Vec::new(),
             result: (row.state == JobState::Done).then(|| "# Done\n\nMoved **12,402** invoices.\n\n| table | rows |\n|---|---|\n| invoices | 12402 |\n| lines | 90211 |\n\n- totals agree\n- the old table stays until Friday\n".to_owned()),
             job,
         }

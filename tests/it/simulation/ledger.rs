@@ -27,11 +27,21 @@ pub struct Seen {
     pub tight: u32,
     /// Urgent starts in a reserved slot.
     pub reserved: u32,
+    /// Rounds of review, by how they ended.
+    pub rounds: Rounds,
 }
+
+/// Rounds of review that passed, sent a job back, were void, were for the operator, were dropped.
+pub type Rounds = [u32; 5];
 
 impl std::iter::Sum for Seen {
     fn sum<I: Iterator<Item = Seen>>(all: I) -> Seen {
-        all.fold(Seen::default(), |a, b| Seen { starts: a.starts + b.starts, tight: a.tight + b.tight, reserved: a.reserved + b.reserved })
+        all.fold(Seen::default(), |a, b| Seen {
+            starts: a.starts + b.starts,
+            tight: a.tight + b.tight,
+            reserved: a.reserved + b.reserved,
+            rounds: std::array::from_fn(|i| a.rounds[i] + b.rounds[i]),
+        })
     }
 }
 
@@ -63,6 +73,12 @@ impl Ledger {
 
     fn number(&self, sql: &str, params: impl rusqlite::Params) -> i64 {
         self.db.prepare_cached(sql).unwrap().query_row(params, |r| r.get(0)).unwrap()
+    }
+
+    /// How the rounds of review ended.
+    pub fn rounds(&self) -> Rounds {
+        let count = |which: &str| self.number(&format!("SELECT count(*) FROM reviews WHERE outcome IN ({which})"), []) as u32;
+        ["'passed'", "'fixes'", "'void'", "'accepted', 'failed'", "'dropped'"].map(count)
     }
 
     /// Reads what is new.
@@ -166,7 +182,9 @@ impl Ledger {
 
     fn start(&mut self, job: i64, attempt: i64, at: i64) -> Result<(), String> {
         self.seen.starts += 1;
-        let level = self.priority[&job];
+        // What the engine adds is as urgent as what it is for.
+        let stored = || self.db.query_row("SELECT priority FROM jobs WHERE id = ?1", [job], |r| r.get(0)).unwrap();
+        let level = self.priority.get(&job).copied().unwrap_or_else(stored);
         let (urgent, running) = (level == 0, self.open.len());
         let slots = MAX_RUNNING + if urgent { RESERVED } else { 0 };
         if running >= slots as usize {
@@ -180,7 +198,9 @@ impl Ledger {
             self.open.insert(attempt, now);
         }
         // What an open attempt tells in this very millisecond may come before or after this start: it counts as reserved still.
-        let reserved: i64 = self.open.iter().map(|(a, estimate)| (estimate - self.spent_by(*a, at)).max(0)).sum();
+        // An estimate is put right once it is known what memory has added to the prompt.
+        let estimated = |a: &i64, first: &i64| self.number("SELECT min(estimate, ?2) FROM attempts WHERE id = ?1", [*a, *first]);
+        let reserved: i64 = self.open.iter().map(|(a, first)| (estimated(a, first) - self.spent_by(*a, at)).max(0)).sum();
         let counts = |t: i64, a: i64| t > at - WINDOW_MS && (t < at || t == at && !self.open.contains_key(&a));
         let used: i64 = self.spent.iter().filter(|(t, a, _)| counts(*t, *a)).map(|(_, _, n)| n).sum();
         let (taken, budget) = (used + reserved, TOKENS as i64);

@@ -7,7 +7,7 @@ mod world;
 
 use ledger::{Ledger, Seen};
 use orc::config::{Settings, Workspace, built_in, init};
-use orc::domain::{Applied, AttemptId, Command, JobId, JobSpec, JobState, Lane, Outcome, Priority, Timestamp};
+use orc::domain::{Applied, AttemptId, Command, JobId, JobSpec, JobState, Kind, Lane, Outcome, Priority, ReviewOutcome, Timestamp};
 use orc::engine::{Clock, Core, Gateway, Input, Parts, run};
 use orc::store::{Store, apply};
 use orc::wire::Snapshot;
@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
-use world::{Owner, SimLauncher, SimMemories, World};
+use world::{Owner, SimEvidence, SimLauncher, SimMemories, World};
 
 const MAX_RUNNING: u32 = 4;
 const RESERVED: u32 = 1;
@@ -53,7 +53,8 @@ fn nothing_is_lost_or_doubled_whatever_goes_wrong() {
     });
     println!("{seen:?}");
     // A world in which nothing is scarce shows nothing.
-    assert!(seen.starts > 0 && (seeds.clone().count() < 50 || seen.tight > seen.starts / 50 && seen.reserved > 0), "{seen:?}");
+    let all = seeds.clone().count() < 50 || seen.tight > seen.starts / 50 && seen.reserved > 0 && seen.rounds.iter().all(|n| *n > 0);
+    assert!(seen.starts > 0 && all, "{seen:?}");
 }
 
 /// Runs one seed and names it if it fails; what there was to see.
@@ -91,8 +92,8 @@ fn simulate(seed: u64) -> Result<Seen, String> {
             told = &mut story => told,
         }?;
         ledger.borrow_mut().check()?;
-        let seen = ledger.borrow().seen;
-        Ok(seen)
+        let ledger = ledger.borrow();
+        Ok(Seen { rounds: ledger.rounds(), ..ledger.seen })
     })
 }
 
@@ -124,6 +125,8 @@ async fn engines(
             backends: built_in(),
             launcher: SimLauncher { world: world.clone(), inputs: inputs.clone() },
             memories: Some(Box::new(SimMemories { world: world.clone(), inputs: inputs.clone() })),
+            evidence: Box::new(SimEvidence { world: world.clone(), inputs: inputs.clone() }),
+            usable: |b| matches!(b.name.as_str(), "claude" | "codex"),
             shim: "orc-shim".into(),
             outboxes,
             publish,
@@ -205,6 +208,8 @@ impl Operator {
         let backend = ["claude", "codex", "shell"][n(3) as usize];
         let mut spec = JobSpec::new(format!("job {}", self.jobs.len() + 1), backend, "work");
         spec.priority = Priority::new(n(6) as u8).unwrap();
+        // Every third is reviewed.
+        spec.kind = [Kind::Other, Kind::Triage, Kind::Maintenance][n(3) as usize];
         spec.max_attempts = 1 + n(4) as u32;
         if n(5) == 0 && !self.jobs.is_empty() {
             spec.depends_on = vec![self.jobs[n(self.jobs.len() as u64) as usize]];
@@ -227,6 +232,9 @@ impl Operator {
     }
 
     fn interfere(&mut self, wake: &Wake) {
+        if self.world.below(3) == 0 {
+            self.answer(wake);
+        }
         let n = |n| self.world.below(n);
         let job = self.jobs[n(self.jobs.len() as u64) as usize];
         let paused = n(2) == 0;
@@ -238,6 +246,14 @@ impl Operator {
             _ => Command::PauseEngine { paused },
         };
         self.apply(&command, wake);
+    }
+
+    /// Answers a card, if there is one; once nothing goes wrong any more, so that it comes to an end.
+    fn answer(&mut self, wake: &Wake) {
+        let Some(card) = self.store.decisions(false).unwrap().into_iter().next() else { return };
+        let choices = ["accept", "fail", "again"];
+        let key = if self.world.get().faults { choices[self.world.below(3) as usize] } else { "accept" };
+        self.apply(&Command::Answer { decision: card.id, key: key.into(), remark: None }, wake);
     }
 
     async fn trouble(&mut self, ledger: &RefCell<Ledger>, wake: &Wake) {
@@ -269,12 +285,14 @@ impl Operator {
         let until = Instant::now() + REST;
         loop {
             let open = self.open();
-            if open.is_empty() {
+            let served = self.store.open_attempts().unwrap().is_empty() && self.store.queued().unwrap().is_empty();
+            if open.is_empty() && served {
                 return Ok(());
             }
             if Instant::now() > until {
                 return Err(format!("never came to an end: {}", open.join("; ")));
             }
+            self.answer(wake);
             sleep(Duration::from_secs(5)).await;
         }
     }
@@ -301,11 +319,37 @@ impl Operator {
         open
     }
 
+    /// A job that is done and had to be reviewed was: its last round judged its last attempt.
+    fn reviewed(&self, id: JobId) -> Result<(), String> {
+        let job = self.store.job(id).unwrap().unwrap();
+        let reviews = self.store.reviews(id).unwrap();
+        let last = self.store.attempts(id).unwrap().into_iter().last();
+        if job.state != JobState::Done || job.spec.kind != Kind::Other || last.is_none_or(|a| a.backend == "shell") {
+            return Ok(());
+        }
+        let Some(r) = reviews.last() else { return Err(format!("job {id} is done, and nobody has reviewed it")) };
+        let judged = match r.outcome {
+            Some(ReviewOutcome::Passed) => r.score.is_some_and(|s| s >= r.threshold) && r.hash.is_some(),
+            Some(ReviewOutcome::Accepted) => r.decision.is_some(),
+            _ => false,
+        };
+        if !judged || Some(r.attempt) != job.attempt {
+            return Err(format!("job {id} is done by attempt {:?}, and its last round is {r:?}", job.attempt));
+        }
+        Ok(())
+    }
+
     /// The database against the world: every report was taken, as it was, once.
     fn audit(&self, workspace: &Workspace) -> Result<(), String> {
         let db = rusqlite::Connection::open(workspace.database()).unwrap();
         let world = self.world.get();
-        for id in &self.jobs {
+        let rounds = self.store.open_reviews().unwrap();
+        if let Some(r) = rounds.first() {
+            return Err(format!("round {} of job {} is still open: {:?}", r.round, r.job, r.stage));
+        }
+        let newest: i64 = db.query_row("SELECT max(id) FROM jobs", [], |r| r.get(0)).unwrap();
+        for id in &(1..=newest).map(JobId).collect::<Vec<_>>() {
+            self.reviewed(*id)?;
             let attempts = self.store.attempts(*id).unwrap();
             let job = self.store.job(*id).unwrap().unwrap();
             let oks = attempts.iter().filter(|a| a.outcome == Some(Outcome::Ok)).count();
@@ -320,6 +364,13 @@ impl Operator {
                 let report = seen.and_then(|s| s.exit.as_ref());
                 match (report, a.outcome) {
                     (None, Some(Outcome::Ok)) => return Err(format!("attempt {} is ok and never ended", a.id)),
+                    // An end that delivered nothing is none that went well.
+                    (Some(r), Some(Outcome::Error)) if r.outcome == Outcome::Ok => {
+                        let hollow = a.message.as_deref().is_some_and(|m| m.contains("empty") || m.contains("judgement cannot be used"));
+                        if !hollow {
+                            return Err(format!("attempt {} reported ok, and: {:?}", a.id, a.message));
+                        }
+                    }
                     (Some(r), Some(o)) if r.outcome != o && o != Outcome::Killed => {
                         return Err(format!("attempt {} reported {}, the database says {o}", a.id, r.outcome));
                     }

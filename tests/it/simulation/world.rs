@@ -6,7 +6,7 @@ use orc::domain::{
     AgentEvent, AttemptId, Category, ExitReport, JobId, Limit, LimitKind, Memory, MemoryId, MemorySource, Outcome, ProcessIdentity,
     Recalled, Terms, Timestamp, Usage,
 };
-use orc::engine::{Clock, Gateway, Input, Launch, Launcher, Memories, MemoryRequest, Probe};
+use orc::engine::{Clock, EVIDENCE, Evidence, EvidenceRequest, Gateway, Input, Launch, Launcher, Memories, MemoryRequest, Probe};
 use orc::store::OpenAttempt;
 use orc::wire::{EngineFrame, Heartbeat, Hello, MAX_FRAME, PROTOCOL, ShimFrame, SpooledEvent, files};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +41,9 @@ pub struct Attempt {
     pub exit: Option<ExitReport>,
     token: String,
     cancelled: bool,
+    /// What its agent was told, and where its last message goes.
+    prompt: String,
+    result: PathBuf,
     changed: Arc<Notify>,
     gone: watch::Sender<bool>,
     task: Option<AbortHandle>,
@@ -218,6 +221,10 @@ impl World {
         } else {
             (Outcome::Ok, None)
         };
+        let (prompt, result) = self.with(id, |a| (a.prompt.clone(), a.result.clone()));
+        let said = self.says(&prompt);
+        std::fs::create_dir_all(result.parent().unwrap()).unwrap();
+        std::fs::write(&result, &said).unwrap();
         let report = ExitReport {
             attempt: id,
             outcome,
@@ -231,8 +238,8 @@ impl World {
             session_cost_usd: None,
             session: None,
             session_unknown: false,
-            result_file: None,
-            result_bytes: 0,
+            result_file: Some(result.to_string_lossy().into_owned()),
+            result_bytes: said.len() as u64,
             limit,
             strays: 0,
             ended_at: now,
@@ -247,6 +254,26 @@ impl World {
         a.agent = false;
         a.exit = Some(report);
         a.changed.notify_waiters();
+    }
+
+    /// An agent's last message: a result or none, a judgement of any kind, or nonsense.
+    fn says(&self, prompt: &str) -> String {
+        let dice = self.below(12);
+        if !prompt.contains("Review the work of another agent") {
+            return if dice == 0 && self.get().faults { String::new() } else { "All of it is done.".to_owned() };
+        }
+        if dice == 0 {
+            return "It looks very good to me.".to_owned();
+        }
+        let score = if dice < 4 { 0.3 } else { 0.9 };
+        let ids = prompt.lines().filter_map(|l| l.strip_prefix("- `")?.split_once("` (weight").map(|(id, _)| id));
+        let criteria: Vec<_> = ids.map(|id| serde_json::json!({"id": id, "score": score, "evidence": "seen"})).collect();
+        let asked =
+            prompt.split("An earlier review asked").nth(1).and_then(|rest| rest.split("Answer with the JSON").next()).unwrap_or_default();
+        let numbers = asked.lines().filter_map(|l| l.split_once(". ")?.0.parse::<u32>().ok());
+        let earlier: Vec<_> = numbers.map(|fix| serde_json::json!({"fix": fix, "closed": dice > 2, "evidence": "seen"})).collect();
+        let fixes = if score < 0.8 { vec![serde_json::json!({"text": "Do it properly."})] } else { Vec::new() };
+        serde_json::json!({"criteria": criteria, "fixes": fixes, "earlier": earlier}).to_string()
     }
 
     /// The link to whichever engine is there; returns when the shim may leave.
@@ -387,6 +414,8 @@ fn fresh(job: JobId, token: String) -> Attempt {
         exit: None,
         token,
         cancelled: false,
+        prompt: String::new(),
+        result: PathBuf::new(),
         changed: Arc::default(),
         gone: watch::channel(false).0,
         task: None,
@@ -411,7 +440,8 @@ impl Launcher for SimLauncher {
             tokio::spawn(async move { inputs.send(Input::NotLaunched { attempt: id, message: "no such program".into() }).await });
             return;
         }
-        let attempt = Attempt { shim: true, ..fresh(launch.spec.job, launch.token) };
+        let (prompt, result) = (launch.prompt, launch.spec.result_file);
+        let attempt = Attempt { shim: true, prompt, result, ..fresh(launch.spec.job, launch.token) };
         if self.world.get().attempts.insert(id, attempt).is_some() {
             self.world.get().wrong.push(format!("attempt {id} was launched twice"));
         }
@@ -504,6 +534,39 @@ impl Memories for SimMemories {
             if !delay.is_zero() {
                 sleep(delay).await;
             }
+            let _ = inputs.send(answer).await;
+        });
+    }
+}
+
+/// Evidence that comes at once, late or not at all, and changes at times.
+pub struct SimEvidence {
+    pub world: World,
+    pub inputs: mpsc::Sender<Input>,
+}
+
+impl Evidence for SimEvidence {
+    fn ask(&mut self, request: EvidenceRequest) {
+        let wrong = self.world.fault(30);
+        let hash = || if self.world.fault(15) { "sha256:other".to_owned() } else { "sha256:same".to_owned() };
+        let answer = match request {
+            EvidenceRequest::Gather { review, copy, .. } => {
+                std::fs::create_dir_all(&copy).unwrap();
+                std::fs::write(copy.join(EVIDENCE), "# What the author reported\n\nAll of it is done.\n").unwrap();
+                Input::Gathered { review, found: if wrong { Err("the disk is full".into()) } else { Ok("sha256:same".into()) } }
+            }
+            EvidenceRequest::Confirm { review, .. } => {
+                Input::Confirmed { review, hash: if wrong { Err("it is gone".into()) } else { Ok(hash()) } }
+            }
+            EvidenceRequest::Drop { copy } => {
+                let _ = std::fs::remove_dir_all(copy);
+                return;
+            }
+            EvidenceRequest::Tree { .. } | EvidenceRequest::Sweep { .. } => return,
+        };
+        let (inputs, world) = (self.inputs.clone(), self.world.clone());
+        tokio::spawn(async move {
+            world.some_ms(3_000).await;
             let _ = inputs.send(answer).await;
         });
     }

@@ -1,11 +1,13 @@
-//! `orc project add|ls|show|submit|approve|reject|reopen`
+//! `orc project add|ls|show|set|diff|merge|disk|clean|submit|approve|reject|reopen`
 
-use super::ages;
-use super::args;
-use super::context::Context;
-use super::error::{CliError, Result};
-use super::job::list;
-use super::output::Table;
+mod trees;
+
+use crate::cli::ages;
+use crate::cli::args;
+use crate::cli::context::Context;
+use crate::cli::error::{CliError, Result};
+use crate::cli::job::list;
+use crate::cli::output::Table;
 use crate::config::Workspace;
 use crate::domain::{Act, Command, JobFilter, ProjectId};
 use crate::store::Project;
@@ -22,6 +24,16 @@ pub enum Verb {
     Ls,
     /// Show one with its tasks and open jobs
     Show(Show),
+    /// Change one: the command that tests its code
+    Set(Set),
+    /// Show what a job changed in its own work tree
+    Diff(trees::Diff),
+    /// Merge a job's branch into what the project's folder is on
+    Merge(trees::Merge),
+    /// Show what work trees take on the disk, and what a clean-up would free
+    Disk(trees::Disk),
+    /// Put away work trees that are merged, clean and nobody's
+    Clean(trees::Clean),
     /// Put one before the operator: its work is done
     Submit(Show),
     /// Close one that waits for approval
@@ -60,6 +72,19 @@ pub struct Add {
     /// The folder that its jobs work in, such as a git repository
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
     dir: Option<PathBuf>,
+    /// A shell command that has to pass, in the job's own tree, before a code job is done
+    #[arg(long, value_name = "COMMAND")]
+    test: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Set {
+    /// The project's number
+    #[arg(value_parser = args::id::<ProjectId>)]
+    id: ProjectId,
+    /// A shell command that has to pass, in the job's own tree, before a code job is done; empty = none
+    #[arg(long, value_name = "COMMAND")]
+    test: String,
 }
 
 #[derive(Args)]
@@ -78,6 +103,11 @@ pub fn run(cx: &mut Context, verb: Verb) -> Result {
         Verb::Add(a) => add(cx, &a),
         Verb::Ls => ls(cx),
         Verb::Show(s) => show(cx, s.id),
+        Verb::Set(s) => set(cx, &s),
+        Verb::Diff(d) => trees::diff(cx, &d),
+        Verb::Merge(m) => trees::merge(cx, &m),
+        Verb::Disk(d) => trees::disk(cx, &d),
+        Verb::Clean(c) => trees::clean(cx, &c),
         Verb::Submit(s) => close(cx, s.id, &Command::SubmitProject { project: s.id }),
         Verb::Approve(a) => close(cx, a.id, &Command::ApproveProject { project: a.id, remark: a.remark }),
         Verb::Reject(r) => close(cx, r.id, &Command::RejectProject { project: r.id, reason: r.reason }),
@@ -110,9 +140,26 @@ fn add(cx: &mut Context, a: &Add) -> Result {
     let dir = dir.to_str().ok_or_else(|| CliError::usage(format!("{} is not valid UTF-8", dir.display())))?.to_owned();
     let mut store = cx.writer()?;
     let (actor, now) = (cx.permit(&mut store, &Act::Steer("making a project"))?.to_string(), cx.now());
-    let id = store.write(|tx| tx.add_project(&a.title, Some(&dir), &actor, now))?;
+    let test = a.test.as_deref().map(str::trim).filter(|t| !t.is_empty());
+    let id = store.write(|tx| {
+        let id = tx.add_project(&a.title, Some(&dir), &actor, now)?;
+        if test.is_some() {
+            tx.set_test_command(id, test, &actor, now)?;
+        }
+        Ok::<_, crate::store::StoreError>(id)
+    })?;
     cx.wake()?;
     if cx.out.json { cx.out.value(&json!({ "id": id })) } else { cx.out.line(&format!("project {id}")) }
+}
+
+fn set(cx: &mut Context, s: &Set) -> Result {
+    let mut store = cx.writer()?;
+    let (actor, now) = (cx.permit(&mut store, &Act::Steer("changing a project"))?.to_string(), cx.now());
+    known(&store, s.id)?;
+    let test = Some(s.test.trim()).filter(|t| !t.is_empty());
+    store.write(|tx| tx.set_test_command(s.id, test, &actor, now))?;
+    cx.wake()?;
+    if cx.out.json { cx.out.value(&known(&store, s.id)?) } else { cx.out.done(&format!("project {} changed", s.id)) }
 }
 
 /// Makes a project's folder in the workspace, named after its title; a name that is taken gets a number.
@@ -175,6 +222,7 @@ fn show(cx: &mut Context, id: ProjectId) -> Result {
         ("title", project.title),
         ("state", project.state.to_string()),
         ("folder", project.dir.unwrap_or_else(|| "-".into())),
+        ("tests", project.test_command.unwrap_or_else(|| "-".into())),
         ("made", project.created_at.to_string()),
         ("remark", project.remark.unwrap_or_else(|| "-".into())),
     ])?;
