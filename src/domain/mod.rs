@@ -57,7 +57,7 @@ pub use recall::{Injected, MemoryFilter, Reembedding, Settle, Standing, memory_l
 pub use resolve::{Resolution, SessionLimits, resolve, rotation};
 pub use retry::{Next, RetryPolicy, after, backoff, with_questions};
 pub use review::{
-    Conclusion, Criterion, Fix, Judgement, MOST_FIXES, MOST_VOIDS, Review, ReviewOutcome, Rubric, Stage, conclude, hollow, judgement,
+    Conclusion, Criterion, Fix, Judgement, MOST_FIXES, MOST_VOIDS, Review, ReviewOutcome, Rubric, Score, Stage, conclude, hollow, judgement,
     score as review_score, settled, tests_failed,
 };
 pub use reviewer::{Author, Candidate, Distance, Reviewer, choose as choose_reviewer, family};

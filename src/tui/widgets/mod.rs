@@ -10,7 +10,7 @@ mod pen;
 mod terms;
 
 pub use ascii::fold;
-pub use bars::{gauge, heartbeat, sparkline};
+pub use bars::{gauge, heartbeat, share, sparkline};
 pub use cursor::Cursor;
 pub use doc::{Doc, DocLine, Jump};
 pub use input::Input;

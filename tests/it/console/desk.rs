@@ -21,6 +21,8 @@ pub struct Console {
     pub rows: Vec<JobRow>,
     pub transcript: Vec<SpooledEvent>,
     pub memories: Vec<Memory>,
+    /// Rounds of review of whatever job is opened.
+    pub reviews: Vec<orc::domain::Review>,
     /// What the next commands come to; else `Done`.
     pub replies: Vec<Applied>,
     /// Every effect that was no question, oldest first; commands included.
@@ -68,6 +70,7 @@ impl Console {
             snapshot,
             transcript: transcript(),
             memories: world::memories(),
+            reviews: Vec::new(),
             replies: Vec::new(),
             effects: Vec::new(),
             asked: Vec::new(),
@@ -357,7 +360,7 @@ impl Console {
             } else {
                 Vec::new()
             },
-            reviews: Vec::new(),
+            reviews: self.reviews.clone(),
             result: (row.state == JobState::Done).then(|| "# Done\n\nMoved **12,402** invoices.\n\n| table | rows |\n|---|---|\n| invoices | 12402 |\n| lines | 90211 |\n\n- totals agree\n- the old table stays until Friday\n".to_owned()),
             job,
         }

@@ -66,6 +66,27 @@ fn an_opened_job_on_a_wide_screen() {
 }
 
 #[test]
+fn a_job_under_review_shows_its_rounds() {
+    for size in [(120, 40), (80, 24), (200, 60)] {
+        let mut c = Console::new(size, world::busy());
+        let job = c.rows.iter_mut().find(|r| r.id.0 == 1468).unwrap();
+        job.state = orc::domain::JobState::Reviewing;
+        job.note = Some("round 3 of 3: codex gpt-5-codex reviews (job 1503)".to_owned());
+        let id = job.id;
+        c.show(|s| s.workers.iter_mut().filter(|w| w.live.as_ref().is_some_and(|l| l.job == id)).for_each(|w| w.live = None));
+        c.reviews = world::rounds(id);
+        c.keys("2");
+        assert_snapshot!(format!("jobs_reviewing_{}x{}", size.0, size.1), c.screen().lines().take(14).collect::<Vec<_>>().join("\n"));
+        c.keys("/ 'limiter' enter enter");
+        assert_snapshot!(format!("job_reviews_{}x{}", size.0, size.1), c.screen());
+        // Of a round that is over, the criteria too.
+        c.reviews.pop();
+        c.keys("esc enter");
+        assert_snapshot!(format!("job_reviewed_{}x{}", size.0, size.1), c.screen());
+    }
+}
+
+#[test]
 fn the_demo_says_so_and_a_lost_engine_too() {
     let mut demo = world::busy();
     demo.demo = true;

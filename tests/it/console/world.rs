@@ -1,8 +1,9 @@
 //! Values that a console might be shown: an empty workspace, a busy one, one in trouble.
 
 use orc::domain::{
-    AttemptId, Category, Decision, DecisionId, DecisionState, Hang, JobId, JobState, Kind, Lane, Limit, LimitKind, Liveness, Memory,
-    MemoryId, MemorySource, Outcome, Priority, Question, Timestamp, WaitReason, WorkerId, WorkerStatus,
+    AttemptId, Category, Decision, DecisionId, DecisionState, Fix, Hang, JobId, JobState, Judgement, Kind, Lane, Limit, LimitKind, Liveness,
+    Memory, MemoryId, MemorySource, Outcome, Priority, Question, Review, ReviewId, ReviewOutcome, Score, Stage, Timestamp, WaitReason,
+    WorkerId, WorkerStatus,
 };
 use orc::wire::{
     Attention, BackendPause, BackendRow, BudgetView, EngineMode, HostView, JobRow, LaneView, LiveAttempt, LogLine, Severity, Slots,
@@ -426,4 +427,89 @@ pub fn history(s: &Snapshot) -> Vec<JobRow> {
     }
     rows.sort_by_key(|r| std::cmp::Reverse(r.id));
     rows
+}
+
+/// Three rounds: sent back for failing tests, sent back by the reviewer, and one that is judged now.
+pub fn rounds(job: JobId) -> Vec<Review> {
+    let fix = |number, text: &str, evidence: Option<&str>| Fix {
+        number,
+        text: text.to_owned(),
+        criterion: None,
+        closed: evidence.is_some(),
+        evidence: evidence.map(str::to_owned),
+    };
+    let judged = |id: &str, score, evidence: &str| Score { id: id.to_owned(), score, evidence: evidence.to_owned() };
+    let first = Review {
+        id: ReviewId(1),
+        job,
+        attempt: AttemptId(job.0 * 10),
+        round: 1,
+        stage: Stage::Over,
+        hash: Some("tree:5be1c3f09ad0c0ffee".to_owned()),
+        copy: None,
+        rubric: None,
+        test_job: Some(JobId(1501)),
+        tests_passed: Some(false),
+        review_job: None,
+        reviewer: None,
+        judgement: None,
+        score: None,
+        threshold: 0.8,
+        fixes: vec![fix(
+            1,
+            "The project's test command fails. Make it pass. The end of its output:\n1 failed: rounding",
+            Some("the tests pass now"),
+        )],
+        decision: None,
+        outcome: Some(ReviewOutcome::Fixes),
+        note: None,
+        voids: 0,
+        began_at: ago(900),
+        ended_at: Some(ago(800)),
+    };
+    let second = Review {
+        id: ReviewId(2),
+        round: 2,
+        hash: Some("tree:77aa0191b2".to_owned()),
+        tests_passed: Some(true),
+        review_job: Some(JobId(1502)),
+        reviewer: Some("codex gpt-5-codex, another model family".to_owned()),
+        score: Some(0.62),
+        judgement: Some(Judgement {
+            criteria: vec![
+                judged("does-it", 0.9, "limits.rs:40 takes the tenant's own figure, as the job asks"),
+                judged(
+                    "correct",
+                    0.3,
+                    "limits.rs:52 divides by the window without looking whether it is zero; a tenant without a plan gets there, as \u{1b}[31mseeds/plans.sql shows",
+                ),
+                judged("tested", 0.75, "tests/limits.rs covers two tenants, none without a plan"),
+            ],
+            fixes: Vec::new(),
+            earlier: Vec::new(),
+        }),
+        fixes: vec![
+            fix(
+                1,
+                "Refuse a window of zero where the plan is read, with a message that names the tenant.",
+                Some("plans.rs:31 refuses it now"),
+            ),
+            fix(2, "Add a test for a tenant without a plan.", None),
+        ],
+        ..first.clone()
+    };
+    let third = Review {
+        id: ReviewId(3),
+        round: 3,
+        stage: Stage::Judge,
+        score: None,
+        judgement: None,
+        review_job: Some(JobId(1503)),
+        fixes: Vec::new(),
+        outcome: None,
+        ended_at: None,
+        hash: Some("tree:90ab12cd34".to_owned()),
+        ..second.clone()
+    };
+    vec![first, second, third]
 }

@@ -4,6 +4,7 @@ mod blocks;
 mod markdown;
 pub mod overview;
 mod recalled;
+mod rounds;
 mod transcript;
 mod view;
 

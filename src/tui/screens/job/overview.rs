@@ -40,6 +40,10 @@ pub fn lines(d: &JobDetail, p: &Page<'_>) -> Vec<DocLine> {
             why(verdict, p, &mut out);
         }
     }
+    if !d.reviews.is_empty() {
+        heading(&mut out, "Reviews, the newest first (enter opens the reviewer's job)", t);
+        super::rounds::lines(&d.reviews, p, &mut out);
+    }
     rows(&mut out, "Depends on", &d.dependencies, p);
     rows(&mut out, "Others wait for it", &d.dependents, p);
     if !d.attempts.is_empty() {
@@ -87,6 +91,11 @@ fn standing(d: &JobDetail, p: &Page<'_>) -> Line<'static> {
                 if let Some(hang) = live.hang {
                     say(format!(" · ▲ {}", hang.says()), t.warn);
                 }
+            }
+        }
+        JobState::Reviewing => {
+            if let Some(at) = job.started_at {
+                say(format!(" since it began {} ago", text::duration(p.now.since(at).as_millis() as u64)), t.text);
             }
         }
         JobState::Waiting => {
