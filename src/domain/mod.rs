@@ -57,10 +57,10 @@ pub use recall::{Injected, MemoryFilter, Reembedding, Settle, Standing, memory_l
 pub use resolve::{Resolution, SessionLimits, resolve, rotation};
 pub use retry::{Next, RetryPolicy, after, backoff, with_questions};
 pub use review::{
-    Conclusion, Criterion, Fix, Judgement, MOST_FIXES, MOST_VOIDS, Review, ReviewOutcome, Rubric, Score, Stage, conclude, hollow, judgement,
-    score as review_score, settled, tests_failed,
+    Conclusion, Criterion, Fix, Judgement, MOST_FIXES, MOST_VOIDS, Review, ReviewOutcome, Rubric, Score, Stage, conclude, hollow,
+    judgement, score as review_score, settled, tests_failed,
 };
-pub use reviewer::{Author, Candidate, Distance, Reviewer, choose as choose_reviewer, family};
+pub use reviewer::{Author, Distance, Eligible, Reviewer, choose as choose_reviewer, family};
 pub use rows::{BackendPause, JobFilter, JobGroup, JobPage, JobPlace, JobRow, JobsFrom, LogFilter, LogLine, Page, Severity, StateCounts};
 pub use score::{Candidate, Formula, Recalled, Terms, hybrid, pool};
 pub use time::Timestamp;

@@ -2,7 +2,7 @@
 
 /// A backend that could review.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Candidate {
+pub struct Eligible {
     pub backend: String,
     /// What its description says of the family of its models.
     pub family: Option<String>,
@@ -69,9 +69,9 @@ pub fn family(described: Option<&str>, model: Option<&str>) -> Option<String> {
 
 /// The reviewer for an author: of `candidates`, in the order of preference, the farthest that no limit holds; where a limit holds
 /// all of them, the farthest, which waits. `None` = nobody is another one.
-pub fn choose(author: &Author, candidates: &[Candidate]) -> Option<Reviewer> {
+pub fn choose(author: &Author, candidates: &[Eligible]) -> Option<Reviewer> {
     let mine = family(author.family.as_deref(), author.model.as_deref());
-    let of = |c: &Candidate| {
+    let of = |c: &Eligible| {
         if c.backend != author.backend {
             let theirs = family(c.family.as_deref(), c.model.as_deref());
             let other = theirs.is_some() && mine.is_some() && theirs != mine;
@@ -91,8 +91,8 @@ pub fn choose(author: &Author, candidates: &[Candidate]) -> Option<Reviewer> {
 mod tests {
     use super::*;
 
-    fn candidate(backend: &str, family: Option<&str>, models: &[&str]) -> Candidate {
-        Candidate {
+    fn eligible(backend: &str, family: Option<&str>, models: &[&str]) -> Eligible {
+        Eligible {
             backend: backend.into(),
             family: family.map(str::to_owned),
             model: models.first().map(|m| (*m).to_owned()),
@@ -101,26 +101,26 @@ mod tests {
         }
     }
 
-    fn chosen(model: Option<&str>, candidates: &[Candidate]) -> Option<(String, Option<String>, Distance)> {
+    fn chosen(model: Option<&str>, candidates: &[Eligible]) -> Option<(String, Option<String>, Distance)> {
         let author = Author { backend: "claude".into(), family: Some("anthropic".into()), model: model.map(str::to_owned) };
         choose(&author, candidates).map(|r| (r.backend, r.model, r.distance))
     }
 
     #[test]
     fn the_farthest_that_can_reviews() {
-        let claude = candidate("claude", Some("anthropic"), &["opus", "sonnet"]);
-        let codex = candidate("codex", Some("openai"), &[]);
-        let router = candidate("opencode", None, &["anthropic/claude-sonnet"]);
+        let claude = eligible("claude", Some("anthropic"), &["opus", "sonnet"]);
+        let codex = eligible("codex", Some("openai"), &[]);
+        let router = eligible("opencode", None, &["anthropic/claude-sonnet"]);
         let all = [claude.clone(), router.clone(), codex.clone()];
-        let told = |c: &[Candidate]| chosen(Some("opus"), c);
+        let told = |c: &[Eligible]| chosen(Some("opus"), c);
         assert_eq!(told(&all), Some(("codex".into(), None, Distance::OtherFamily)));
         assert_eq!(told(&all[..2]), Some(("opencode".into(), Some("anthropic/claude-sonnet".into()), Distance::OtherBackend)));
         assert_eq!(told(&all[..1]), Some(("claude".into(), Some("sonnet".into()), Distance::OtherModel)));
         assert_eq!(chosen(Some("sonnet"), &all[..1]).unwrap().1.as_deref(), Some("opus"));
         assert_eq!(chosen(None, &all[..1]), None, "nobody knows whether it would be another");
-        assert_eq!(told(&[candidate("claude", None, &["opus"])]), None);
+        assert_eq!(told(&[eligible("claude", None, &["opus"])]), None);
         assert_eq!(told(&[]), None);
-        let paused = Candidate { paused: true, ..codex };
+        let paused = Eligible { paused: true, ..codex };
         assert_eq!(told(&[claude.clone(), paused.clone()]).unwrap().2, Distance::OtherModel, "who is there reviews");
         assert_eq!(told(std::slice::from_ref(&paused)).unwrap().0, "codex", "or is waited for");
     }

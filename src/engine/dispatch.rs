@@ -13,6 +13,9 @@ use crate::wire::{AttemptLimits, AttemptSpec, PROTOCOL, files};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+/// How much of its last result a session is given that does not remember it, in bytes.
+const LAST_RESULT: u64 = 32 << 10;
+
 /// A backend's room before anything runs.
 pub(super) fn backend_capacity(backend: &Backend) -> BackendCapacity {
     BackendCapacity { max_running: backend.concurrent, per_minute: backend.per_minute, ..BackendCapacity::default() }
@@ -275,7 +278,10 @@ impl State {
         }
         let answers = own;
         let resumed = worker.is_some_and(|w| w.session.is_some()) && backend.resumes();
-        let guide = review.as_ref().map(|review| Guide { review, remark: remark.as_deref(), resumed });
+        let last = review.as_ref().filter(|_| !resumed).map(|r| tx.attempt_row(r.attempt)).transpose().map_err(wrong)?.flatten();
+        let result = last.and_then(|a| super::learn::read_head(a.result_file.as_deref(), LAST_RESULT));
+        let result = result.as_deref();
+        let guide = review.as_ref().map(|review| Guide { review, remark: remark.as_deref(), resumed, result });
         assemble(
             &self.workspace,
             &PromptInput {

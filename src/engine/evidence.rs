@@ -3,7 +3,7 @@
 
 use super::input::Input;
 use super::learn::ends;
-use crate::domain::{AttemptId, ReviewId, sha256_hex};
+use crate::domain::{AttemptId, ReviewId};
 use crate::os::git::GitError;
 use crate::os::worktree;
 use crate::store::Branch;
@@ -123,6 +123,8 @@ const DIFF_CUT: usize = 64 << 10;
 const ARTEFACT_CUT: usize = 16 << 10;
 /// No more of an artefact than this is read into memory for the prompt, in bytes.
 const READ_CUT: u64 = 1 << 20;
+/// A larger file is told of and not copied, in bytes.
+const LARGEST_COPY: u64 = 64 << 20;
 /// Artefacts whose text stands in the prompt at most.
 const MOST_ARTEFACTS: usize = 12;
 
@@ -210,7 +212,10 @@ fn gather(s: &Subject, copy: &Path) -> Result<String, EvidenceError> {
             if let Some(parent) = at.parent() {
                 std::fs::create_dir_all(parent).map_err(wrong(parent))?;
             }
-            std::fs::copy(&file, &at).map_err(|source| EvidenceError::Read { path: file.clone(), source })?;
+            let wrong = |source| EvidenceError::Read { path: file.clone(), source };
+            if std::fs::metadata(&file).map_err(wrong)?.len() <= LARGEST_COPY {
+                std::fs::copy(&file, &at).map_err(|source| EvidenceError::Read { path: file.clone(), source })?;
+            }
             if i < MOST_ARTEFACTS {
                 let told = described(&file)?;
                 let shown = at.strip_prefix(copy).unwrap_or(&at).display();
@@ -238,9 +243,10 @@ fn head(path: &Path) -> Result<String, EvidenceError> {
 /// A file's text, or what can be told of one that has none.
 fn described(path: &Path) -> Result<String, EvidenceError> {
     let text = head(path)?;
-    if text.contains('\0') || text.contains('\u{fffd}') {
-        let bytes = std::fs::read(path).map_err(|source| EvidenceError::Read { path: path.to_owned(), source })?;
-        return Ok(format!("Not text: {} bytes, SHA-256 {}.", bytes.len(), sha256_hex(&bytes)));
+    let bytes = std::fs::metadata(path).map_err(|source| EvidenceError::Read { path: path.to_owned(), source })?.len();
+    if text.contains('\0') || text.contains('\u{fffd}') || bytes > LARGEST_COPY {
+        let copied = if bytes > LARGEST_COPY { ", and too large to be copied" } else { "" };
+        return Ok(format!("Not text{copied}: {bytes} bytes."));
     }
     Ok(quoted(&ends(&text, ARTEFACT_CUT)))
 }

@@ -34,6 +34,8 @@ pub struct Guide<'a> {
     pub remark: Option<&'a str>,
     /// The session knows the job already.
     pub resumed: bool,
+    /// What the last attempt delivered, for one that does not.
+    pub result: Option<&'a str>,
 }
 
 /// Why a prompt cannot be made. Each names the file and the remedy.
@@ -154,6 +156,9 @@ fn job_text(input: &PromptInput<'_>) -> String {
     } else {
         text += job.spec.prompt.trim();
         if let Some(guide) = &input.guide {
+            if let Some(result) = guide.result.map(str::trim).filter(|r| !r.is_empty()) {
+                text += &format!("\n\n## What you delivered\n\n{result}");
+            }
             text += &fixes(guide);
         }
     }

@@ -1,8 +1,11 @@
 //! Prompt assembly: what exactly an agent is told.
 
 use orc::config::{Workspace, init};
-use orc::domain::{Job, JobId, JobSpec, JobState, Outcome, PartKind, Timestamp, estimate, sha256_hex};
-use orc::engine::prompt::{PromptInput, assemble};
+use orc::domain::{
+    AttemptId, Fix, Job, JobId, JobSpec, JobState, Outcome, PartKind, Review, ReviewId, ReviewOutcome, Stage, Timestamp, estimate,
+    sha256_hex,
+};
+use orc::engine::prompt::{Guide, PromptInput, assemble};
 use std::fs;
 use tempfile::{TempDir, tempdir};
 
@@ -95,7 +98,8 @@ fn what_there_is_none_of_is_left_out_with_its_heading() {
         fs::remove_file(workspace.root().join(name)).unwrap();
     }
     let job = job("Say hello.");
-    let bare = PromptInput { job: &job, project: None, persona: None, skills: &[], answers: &[], guide: None, handover: None, uses_model: true };
+    let bare =
+        PromptInput { job: &job, project: None, persona: None, skills: &[], answers: &[], guide: None, handover: None, uses_model: true };
     let document = assemble(&workspace, &bare).unwrap();
     assert_eq!((document.system.as_str(), document.parts.len()), ("", 1));
     assert!(document.prompt.starts_with("# Job 12: Fix the login\n\nSay hello.\n\n## How this job is run\n"), "{}", document.prompt);
@@ -105,6 +109,51 @@ fn what_there_is_none_of_is_left_out_with_its_heading() {
     let (fresh, _) = init(fresh.path()).unwrap();
     let kinds: Vec<PartKind> = assemble(&fresh, &bare).unwrap().parts.iter().map(|p| p.kind).collect();
     assert_eq!(kinds, [PartKind::Core, PartKind::Job]);
+}
+
+#[test]
+fn a_reviews_fixes_are_told_alone_to_a_session_that_knows_the_job() {
+    let (_home, workspace) = workspace();
+    let job = Job { attempts: 0, rounds: 1, ..job("Make the login link work.") };
+    let fix = |number, text: &str, closed| Fix { number, text: text.into(), criterion: None, closed, evidence: None };
+    let review = Review {
+        id: ReviewId(3),
+        job: job.id,
+        attempt: AttemptId(4),
+        round: 1,
+        stage: Stage::Over,
+        hash: Some("sha256:1".into()),
+        copy: None,
+        rubric: None,
+        test_job: None,
+        tests_passed: None,
+        review_job: None,
+        reviewer: None,
+        judgement: None,
+        score: Some(0.5),
+        threshold: 0.8,
+        fixes: vec![fix(1, "Underline it.", false), fix(2, "Was done.", true), fix(3, "Test it:\non a phone.", false)],
+        decision: None,
+        outcome: Some(ReviewOutcome::Fixes),
+        note: None,
+        voids: 0,
+        began_at: Timestamp(0),
+        ended_at: Some(Timestamp(1)),
+    };
+    let told = |resumed| {
+        let guide = Guide { review: &review, remark: Some("blue, please"), resumed, result: Some("It works now.") };
+        assemble(&workspace, &PromptInput { guide: Some(guide), ..input(&job, &[]) }).unwrap().prompt
+    };
+    let known = told(true);
+    assert!(known.contains("1. Underline it.\n3. Test it:\n   on a phone.\n\nThe operator adds: blue, please"), "{known}");
+    assert!(known.contains("It scores 0.50, and 0.80 is needed.") && !known.contains("Was done."));
+    assert!(!known.contains("Make the login link work.") && !known.contains("It works now."));
+    let anew = told(false);
+    assert!(
+        anew.contains("Make the login link work.")
+            && anew.contains("## What you delivered\n\nIt works now.")
+            && anew.contains("1. Underline it.")
+    );
 }
 
 #[test]

@@ -68,6 +68,8 @@ pub fn run(cx: &mut Context, memory: Option<fn(&Context) -> Vec<Finding>>) -> Re
     let (engine, pid) = parts::engine(cx);
     findings.push(engine);
     findings.extend(parts::backends(cx));
+    findings.extend(parts::review(cx));
+    findings.push(parts::git());
     findings.extend(host::room(cx));
     findings.push(host::containment(pid));
     findings.extend(host::logout());

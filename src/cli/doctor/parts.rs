@@ -5,7 +5,10 @@ use crate::cli::ages;
 use crate::cli::backend;
 use crate::cli::context::Context;
 use crate::cli::engine;
-use crate::cli::error::{Kind, Result};
+use crate::cli::error::{Kind as Failure, Result};
+use crate::config::rubric;
+use crate::domain::Kind;
+use crate::os::git::Git;
 use crate::wire::EngineMode;
 use std::path::Path;
 
@@ -107,7 +110,7 @@ fn look(cx: &Context) -> Result<Finding> {
 /// The engine, and its process.
 pub fn engine(cx: &Context) -> (Finding, Option<i32>) {
     match engine::snapshot(cx) {
-        Err(e) if e.kind == Kind::NoEngine => (Finding::warn("engine", e.message, e.hint.unwrap_or_default()), None),
+        Err(e) if e.kind == Failure::NoEngine => (Finding::warn("engine", e.message, e.hint.unwrap_or_default()), None),
         Err(e) => (Finding::of("engine", e), None),
         Ok(s) => {
             let e = &s.engine;
@@ -166,4 +169,30 @@ pub fn backends(cx: &Context) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Who could review, and whether what they judge by can be read.
+pub fn review(cx: &Context) -> Vec<Finding> {
+    let (Ok(settings), Ok((backends, _)), Ok(workspace)) = (cx.settings(), cx.backends(), cx.workspace()) else { return Vec::new() };
+    let mistakes = Kind::ALL.iter().filter_map(|kind| rubric(workspace, *kind).err());
+    let mut findings: Vec<Finding> =
+        mistakes.map(|e| Finding::warn("review", e.to_string(), "until then the operator is asked in place of the reviewer")).collect();
+    let ready: Vec<&str> = backends.values().filter(|b| b.uses_model() && b.reviews && b.is_ready()).map(|b| b.name.as_str()).collect();
+    let fix = "install a backend of another model family (`orc backend ls`), or name one in `reviewer`";
+    findings.push(match (settings.reviewer.as_str(), ready.as_slice()) {
+        ("none", _) => Finding::ok("review", "switched off: jobs are done as they end"),
+        ("auto", []) => Finding::warn("review", "nobody can review: jobs are done as they end, and their log says so", fix),
+        ("auto", [one]) => Finding::warn("review", format!("only {one} is there: another model of it reviews what it does"), fix),
+        ("auto", all) => Finding::ok("review", format!("{} review one another", all.join(", "))),
+        (named, _) => Finding::ok("review", format!("by {named}")),
+    });
+    findings
+}
+
+/// Whether there is git, which work trees need.
+pub fn git() -> Finding {
+    match Git::at(Path::new("/")).run(&["--version"]) {
+        Ok(version) => Finding::ok("git", version),
+        Err(e) => Finding::warn("git", e.to_string(), "without it code jobs of projects with a repository fail"),
+    }
 }

@@ -3,7 +3,7 @@
 use super::verdict::End;
 use super::{LONGEST, words};
 use crate::domain::{
-    Attempt, Author, Candidate, ExitReport, Job, JobId, JobSpec, JobState, Judgement, Kind, LimitKind, MOST_FIXES, Origin, Outcome, Review,
+    Attempt, Author, Eligible, ExitReport, Job, JobId, JobSpec, JobState, Judgement, Kind, LimitKind, MOST_FIXES, Origin, Outcome, Review,
     ReviewOutcome, Reviewer, Stage, Timestamp, choose_reviewer, fill, judgement, review_score, tests_failed,
 };
 use crate::engine::evidence::EVIDENCE;
@@ -46,7 +46,7 @@ impl State {
         };
         let of = |name: &str| {
             let b = &self.backends[name];
-            Candidate {
+            Eligible {
                 backend: name.to_owned(),
                 family: b.family.clone(),
                 model: b.model_for(s, Kind::Review),
@@ -54,7 +54,7 @@ impl State {
                 paused: self.switches.pauses.contains_key(name),
             }
         };
-        let candidates: Vec<Candidate> = names.iter().filter(|n| ready(n)).map(|n| of(n)).collect();
+        let candidates: Vec<Eligible> = names.iter().filter(|n| ready(n)).map(|n| of(n)).collect();
         let author = Author {
             backend: attempt.backend.clone(),
             family: self.backends.get(&attempt.backend).and_then(|b| b.family.clone()),

@@ -1,6 +1,7 @@
 //! The completion gate with real engines and job processes: the agents are scripts, one that works and one that judges.
 
 use super::Bench;
+use crate::agents::{Mock, installed};
 use orc::domain::{Applied, Command, DecisionId, JobId, JobSpec, JobState, Kind, Outcome, Review, ReviewOutcome, WaitReason};
 use orc::os::{clock, git::Git};
 use orc::wire::files;
@@ -301,4 +302,39 @@ fn a_second_job_of_a_project_has_its_own_tree_and_what_was_not_reviewed_is_not_m
     assert!(merge(&b, two, &[]).0);
     let (ok, said) = merge(&b, one, &["--unreviewed"]);
     assert!(!ok && said.contains("conflicts in till"), "{said}");
+}
+
+#[test]
+fn claude_closes_a_fix_in_its_own_session_and_another_model_reviews() {
+    let Some(program) = installed("claude") else { return };
+    let mock = Mock::start();
+    let judged = |score: f64, fixes: serde_json::Value, earlier: serde_json::Value| {
+        let ids = ["does-it", "true", "clear", "voice", "ready"];
+        let criteria: Vec<_> = ids.iter().map(|id| serde_json::json!({"id": id, "score": score, "evidence": "the first line"})).collect();
+        serde_json::json!({"criteria": criteria, "fixes": fixes, "earlier": earlier}).to_string()
+    };
+    let refused = judged(0.4, serde_json::json!([{"criterion": "does-it", "text": "Name the currency."}]), serde_json::json!([]));
+    let closed = serde_json::json!([{"fix": 1, "closed": true, "evidence": "it says EUR"}]);
+    let passed = format!("Here it is:\n```json\n{}\n```", judged(0.95, serde_json::json!([]), closed));
+    mock.scenario(&serde_json::json!({"rules": [
+        {"match": {"prompt": "An earlier review asked for these fixes"}, "turns": [{"text": passed}]},
+        {"match": {"prompt": "Review the work of another agent"}, "turns": [{"text": refused}]},
+        {"match": {"prompt": "A review asks for fixes"}, "turns": [{"text": "Tea: 5 EUR.\n\nFix 1: closed: in the line."}]},
+        {"match": {"prompt": "Write the price list"}, "turns": [{"text": "Tea: 5."}]},
+    ]}));
+    let mut b = Bench::new(&["reviewer=auto", "tier.writing=routine", &format!("backend.claude.program={}", program.display())]);
+    b.env.insert("ANTHROPIC_BASE_URL", format!("http://127.0.0.1:{}", mock.port));
+    b.env.insert("ANTHROPIC_API_KEY", "test-key".to_owned());
+    b.start();
+    let job = b.add(JobSpec { kind: Kind::Writing, ..JobSpec::new("Prices", "claude", "Write the price list.") });
+    assert_eq!(b.ends(job), JobState::Done, "{:?}", b.job(job).note);
+    let (rounds, attempts) = (b.rounds(job), b.attempts(job));
+    assert_eq!(rounds.iter().map(|r| r.outcome).collect::<Vec<_>>(), [Some(ReviewOutcome::Fixes), Some(ReviewOutcome::Passed)]);
+    assert!(
+        rounds[0].fixes[0].closed && rounds[0].reviewer.as_deref().unwrap().starts_with("claude opus, only another model"),
+        "{rounds:?}"
+    );
+    assert_eq!(attempts.iter().map(|a| a.session.clone()).collect::<std::collections::BTreeSet<_>>().len(), 1, "one session");
+    let asked = mock.requests();
+    assert!(asked.iter().any(|r| r.contains("1. Name the currency.") && r.contains("Tea: 5.")), "the session knows what it wrote");
 }

@@ -7,7 +7,7 @@ mod world;
 
 use ledger::{Ledger, Seen};
 use orc::config::{Settings, Workspace, built_in, init};
-use orc::domain::{Applied, AttemptId, Command, JobId, JobSpec, JobState, Kind, Lane, Outcome, Priority, ReviewOutcome, Timestamp};
+use orc::domain::{Applied, AttemptId, Command, JobId, JobSpec, JobState, Kind, Lane, Outcome, Priority, ProjectId, ReviewOutcome, Timestamp};
 use orc::engine::{Clock, Core, Gateway, Input, Parts, run};
 use orc::store::{Store, apply};
 use orc::wire::Snapshot;
@@ -79,6 +79,15 @@ fn simulate(seed: u64) -> Result<Seen, String> {
         let clock = Clock::Simulated { start: START, began: Instant::now() };
         let world = World::new(seed, clock, workspace.spool_dir());
         let mut operator = Operator { store: Store::open(&workspace.database()).unwrap(), world: world.clone(), jobs: Vec::new() };
+        let repository = dir.path().join("repository");
+        std::fs::create_dir_all(repository.join(".git")).unwrap();
+        operator
+            .store
+            .write(|tx| {
+                let id = tx.add_project("code", repository.to_str(), "operator", START)?;
+                tx.set_test_command(id, Some("true"), "operator", START)
+            })
+            .unwrap();
         let ledger = RefCell::new(Ledger::open(&workspace.database()));
         let wake: RefCell<Option<mpsc::Sender<Input>>> = RefCell::default();
         let mut engines = pin!(engines(&workspace, &world, &ledger, &wake, seed));
@@ -208,8 +217,9 @@ impl Operator {
         let backend = ["claude", "codex", "shell"][n(3) as usize];
         let mut spec = JobSpec::new(format!("job {}", self.jobs.len() + 1), backend, "work");
         spec.priority = Priority::new(n(6) as u8).unwrap();
-        // Every third is reviewed.
-        spec.kind = [Kind::Other, Kind::Triage, Kind::Maintenance][n(3) as usize];
+        // Half of them are reviewed, and code is tested too, in a tree of its own.
+        spec.kind = [Kind::Other, Kind::Code, Kind::Triage, Kind::Maintenance][n(4) as usize];
+        spec.project_id = (spec.kind == Kind::Code).then_some(ProjectId(1));
         spec.max_attempts = 1 + n(4) as u32;
         if n(5) == 0 && !self.jobs.is_empty() {
             spec.depends_on = vec![self.jobs[n(self.jobs.len() as u64) as usize]];
@@ -324,12 +334,15 @@ impl Operator {
         let job = self.store.job(id).unwrap().unwrap();
         let reviews = self.store.reviews(id).unwrap();
         let last = self.store.attempts(id).unwrap().into_iter().last();
-        if job.state != JobState::Done || job.spec.kind != Kind::Other || last.is_none_or(|a| a.backend == "shell") {
+        if job.state != JobState::Done || !matches!(job.spec.kind, Kind::Other | Kind::Code) || last.is_none_or(|a| a.backend == "shell") {
             return Ok(());
         }
         let Some(r) = reviews.last() else { return Err(format!("job {id} is done, and nobody has reviewed it")) };
         let judged = match r.outcome {
-            Some(ReviewOutcome::Passed) => r.score.is_some_and(|s| s >= r.threshold) && r.hash.is_some(),
+            Some(ReviewOutcome::Passed) => {
+                let tested = job.spec.kind != Kind::Code || r.tests_passed == Some(true);
+                tested && r.score.is_some_and(|s| s >= r.threshold) && r.hash.is_some()
+            }
             Some(ReviewOutcome::Accepted) => r.decision.is_some(),
             _ => false,
         };

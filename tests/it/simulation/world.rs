@@ -7,6 +7,7 @@ use orc::domain::{
     Recalled, Terms, Timestamp, Usage,
 };
 use orc::engine::{Clock, EVIDENCE, Evidence, EvidenceRequest, Gateway, Input, Launch, Launcher, Memories, MemoryRequest, Probe};
+use orc::os::worktree::Ready;
 use orc::store::OpenAttempt;
 use orc::wire::{EngineFrame, Heartbeat, Hello, MAX_FRAME, PROTOCOL, ShimFrame, SpooledEvent, files};
 use std::collections::{BTreeMap, BTreeSet};
@@ -562,7 +563,11 @@ impl Evidence for SimEvidence {
                 let _ = std::fs::remove_dir_all(copy);
                 return;
             }
-            EvidenceRequest::Tree { .. } | EvidenceRequest::Sweep { .. } => return,
+            EvidenceRequest::Tree { attempt, known, wanted, .. } => {
+                let ready = Ready { branch: known.unwrap_or(wanted), base: "base".into() };
+                Input::Tree { attempt, ready: if wrong { Err("git is not installed".into()) } else { Ok(ready) } }
+            }
+            EvidenceRequest::Sweep { .. } => return,
         };
         let (inputs, world) = (self.inputs.clone(), self.world.clone());
         tokio::spawn(async move {
