@@ -120,7 +120,7 @@ impl State {
         {
             self.rotate(tx, worker, &why, now)?;
         }
-        let (document, broken) = match self.assemble(tx, &job, &backend, known.as_ref()) {
+        let (document, broken) = match self.assemble(tx, &job, &backend, known.as_ref(), repository.is_some()) {
             Ok(document) => {
                 self.context_tokens = crate::domain::estimate(&document.system);
                 (document, None)
@@ -260,7 +260,14 @@ impl State {
         Ok(())
     }
 
-    fn assemble(&self, tx: &Tx<'_>, job: &Job, backend: &Backend, worker: Option<&Worker>) -> Result<PromptDocument, String> {
+    fn assemble(
+        &self,
+        tx: &Tx<'_>,
+        job: &Job,
+        backend: &Backend,
+        worker: Option<&Worker>,
+        repository: bool,
+    ) -> Result<PromptDocument, String> {
         let project = job.spec.project_id.and_then(|p| tx.project(p).ok().flatten()).map(|p| p.title);
         let mut skills = worker.map(|w| w.skills.clone()).unwrap_or_default();
         let more: Vec<String> = job.spec.skills.iter().filter(|s| !skills.contains(s)).cloned().collect();
@@ -287,6 +294,8 @@ impl State {
             &PromptInput {
                 job,
                 answers: &answers,
+                // A worker that was named works where it is.
+                tree: repository && worker.is_none_or(|w| self.has_tree(w)),
                 guide,
                 project: project.as_deref(),
                 persona: job.spec.persona.as_deref().or(worker.and_then(|w| w.persona.as_deref())),

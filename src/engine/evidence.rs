@@ -4,7 +4,7 @@
 use super::input::Input;
 use super::learn::ends;
 use crate::domain::{AttemptId, ReviewId};
-use crate::os::git::GitError;
+use crate::os::git::{GitError, is_checkout};
 use crate::os::worktree;
 use crate::store::Branch;
 use sha2::{Digest, Sha256};
@@ -170,10 +170,8 @@ fn files(path: &Path) -> Vec<PathBuf> {
 
 /// Fixes what is judged, and copies it.
 fn gather(s: &Subject, copy: &Path) -> Result<String, EvidenceError> {
-    if let Some(b) = &s.branch
-        && worktree::branch_of(Path::new(&b.tree))?.as_deref() == Some(b.name.as_str())
-    {
-        worktree::keep(Path::new(&b.tree), &format!("What job {} left uncommitted", b.job))?;
+    if let Some(b) = s.branch.as_ref().filter(|b| is_checkout(Path::new(&b.tree))) {
+        worktree::collect(Path::new(&b.tree), &b.name, &format!("What job {} left uncommitted", b.job))?;
     }
     let hash = hash(s)?;
     discard(copy);

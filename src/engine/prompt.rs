@@ -18,6 +18,8 @@ pub struct PromptInput<'a> {
     pub skills: &'a [String],
     /// What the job asked the operator, and what holds now, oldest first.
     pub answers: &'a [Decision],
+    /// It works in a git work tree of its own.
+    pub tree: bool,
     /// The review whose fixes are to be closed.
     pub guide: Option<Guide<'a>>,
     /// What the worker's last session left, for a session that begins.
@@ -67,6 +69,11 @@ it rests on, then what is left open.
 `pm job add --title T --type BACKEND --prompt -` queues work and reads its prompt from standard input; `pm --help` has the rest.
 - Where only the operator can decide and a wrong guess would be costly, ask: `pm task ask TASK --question Q --option key:Label:Detail \
 --option …` (or `pm decision ask` where there is no task), then end with what you have so far. The job waits and goes on with the answer.";
+
+/// What an agent is told of its work tree.
+const TREE: &str = "\n\n## Where you work\n\nThis folder is a git work tree of your own, on a branch made for this job. Commit your work on that branch, \
+in steps that read well; do not switch branches, push, or touch the project's other checkouts. Merging is the operator's. What you leave \
+uncommitted is committed for you, so leave nothing there that does not belong to the change.";
 
 /// Makes the document.
 ///
@@ -167,6 +174,9 @@ fn job_text(input: &PromptInput<'_>) -> String {
         let again = job.note.as_deref().filter(|_| job.attempts > 0);
         let again = again.map(|note| format!("\n\n# Once more\n\nThe last answer was of no use: {}\n", one_line(note)));
         return text + &again.unwrap_or_default() + "\n";
+    }
+    if input.tree {
+        text += TREE;
     }
     if !job.spec.artefacts.is_empty() {
         let list: Vec<String> = job.spec.artefacts.iter().map(|a| format!("- {}", one_line(a))).collect();

@@ -58,6 +58,7 @@ fn input<'a>(job: &'a Job, skills: &'a [String]) -> PromptInput<'a> {
         persona: Some("engineer"),
         skills,
         answers: &[],
+        tree: false,
         guide: None,
         handover: Some("Half of the form is done."),
         uses_model: true,
@@ -98,8 +99,17 @@ fn what_there_is_none_of_is_left_out_with_its_heading() {
         fs::remove_file(workspace.root().join(name)).unwrap();
     }
     let job = job("Say hello.");
-    let bare =
-        PromptInput { job: &job, project: None, persona: None, skills: &[], answers: &[], guide: None, handover: None, uses_model: true };
+    let bare = PromptInput {
+        job: &job,
+        project: None,
+        persona: None,
+        skills: &[],
+        answers: &[],
+        tree: false,
+        guide: None,
+        handover: None,
+        uses_model: true,
+    };
     let document = assemble(&workspace, &bare).unwrap();
     assert_eq!((document.system.as_str(), document.parts.len()), ("", 1));
     assert!(document.prompt.starts_with("# Job 12: Fix the login\n\nSay hello.\n\n## How this job is run\n"), "{}", document.prompt);
@@ -148,6 +158,8 @@ fn a_reviews_fixes_are_told_alone_to_a_session_that_knows_the_job() {
     assert!(known.contains("1. Underline it.\n3. Test it:\n   on a phone.\n\nThe operator adds: blue, please"), "{known}");
     assert!(known.contains("It scores 0.50, and 0.80 is needed.") && !known.contains("Was done."));
     assert!(!known.contains("Make the login link work.") && !known.contains("It works now."));
+    let tree = assemble(&workspace, &PromptInput { tree: true, ..input(&job, &[]) }).unwrap().prompt;
+    assert!(tree.contains("a git work tree of your own") && !known.contains("work tree"));
     let anew = told(false);
     assert!(
         anew.contains("Make the login link work.")

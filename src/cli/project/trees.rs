@@ -101,8 +101,8 @@ pub fn merge(cx: &mut Context, m: &Merge) -> Result {
             return Err(CliError::refused(changed).hint(format!("`orc project diff {}` shows it; {anyway}", job.id)));
         }
     }
-    if is_checkout(tree) && worktree::branch_of(tree).map_err(git)?.as_deref() == Some(b.name.as_str()) {
-        worktree::keep(tree, &format!("What job {} left uncommitted", job.id)).map_err(git)?;
+    if m.unreviewed && is_checkout(tree) {
+        worktree::collect(tree, &b.name, &format!("What job {} left uncommitted", job.id)).map_err(git)?;
     }
     let message = format!("{} (job {})", job.spec.title, job.id);
     let into = worktree::merge(repository, &b.name, &message).map_err(git)?;
