@@ -10,7 +10,7 @@ orc-shim: the job process of orc. It is started by the engine, not by hand.
 usage: orc-shim run DIR                        run the attempt in DIR; its token is the first line of standard input
        orc-shim --exec PARENT -- PROGRAM ...   become PROGRAM once PARENT says go
        orc-shim --sweep MARK                   end what is left of an attempt
-       orc-shim --replay [--session ID] [--model NAME]   an agent played from the script that its prompt names
+       orc-shim --replay [--session ID] [--model NAME] [--script NAME]   an agent played from the script that its prompt names
        orc-shim --http [--base-url URL] [--model NAME] [--key-env NAME] [--system FILE]   one chat completion
        orc-shim --version";
 

@@ -5,7 +5,7 @@
 mod day;
 
 use super::error::{CliError, Result};
-use crate::config::{Workspace, init};
+use crate::config::{BUILT_IN_RUBRICS, Workspace, init};
 use crate::os::clock;
 use crate::os::files::{self, Durable};
 use crate::store::Store;
@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 const SCRIPTS: &[(&str, &str)] = &[
     ("audit", include_str!("../../assets/demo/audit.jsonl")),
     ("catalogue", include_str!("../../assets/demo/catalogue.jsonl")),
+    ("critic", include_str!("../../assets/demo/critic.jsonl")),
     ("checkout-fix", include_str!("../../assets/demo/checkout-fix.jsonl")),
     ("email-triage", include_str!("../../assets/demo/email-triage.jsonl")),
     ("flaky-test", include_str!("../../assets/demo/flaky-test.jsonl")),
@@ -39,6 +40,29 @@ const BACKENDS: &[(&str, u32, [&str; 3])] = &[
     ("gemini", 2, ["gemini-pro", "gemini-pro", "gemini-flash"]),
 ];
 
+/// Who reviews the others' work, in the same words each time: it plays its script whatever it is asked.
+const CRITIC: (&str, [&str; 3]) = ("critic", ["gpt-5", "gpt-5", "gpt-5-mini"]);
+
+/// What the critic's script judges by, for every kind.
+const RUBRIC: &str = "# DEMO: the played critic judges by these three.
+threshold = 0.8
+
+[[criterion]]
+id = \"does-it\"
+weight = 3
+asks = \"Is everything done that was asked for?\"
+
+[[criterion]]
+id = \"correct\"
+weight = 2
+asks = \"Is it right?\"
+
+[[criterion]]
+id = \"clear\"
+weight = 1
+asks = \"Does the result stand alone?\"
+";
+
 /// What differs from the defaults, so that within minutes everything is seen once. It goes before the file's first table.
 const SETTINGS: &str = "\
 # DEMO. A throw-away workspace whose agents are played. What differs from the defaults:
@@ -50,8 +74,7 @@ retry_base = \"20s\"
 backpressure_queue_depth = 12
 memory_low_water = \"64MiB\"
 disk_low_water = \"64MiB\"
-# A recording judges nothing.
-reviewer = \"none\"
+reviewer = \"critic\"
 
 ";
 
@@ -102,6 +125,12 @@ fn furnish(workspace: &Workspace) -> std::result::Result<(), Box<dyn std::error:
     for (name, concurrent, models) in BACKENDS {
         write(&workspace.backends_dir().join(format!("{name}.toml")), &backend(name, *concurrent, models, &scripts))?;
     }
+    let (name, models) = CRITIC;
+    let critic = backend(name, 2, &models, &scripts).replace("[\"--replay\"]", "[\"--replay\", \"--script\", \"critic\"]");
+    write(&workspace.backends_dir().join(format!("{name}.toml")), &critic)?;
+    for (kind, _) in BUILT_IN_RUBRICS {
+        write(&workspace.rubrics_dir().join(format!("{kind}.toml")), RUBRIC)?;
+    }
     write(&workspace.demo_mark(), "")?;
     Ok(())
 }
@@ -144,6 +173,17 @@ mod tests {
         for script in day::scripts() {
             assert!(embedded.contains(&format!("{script}.jsonl")), "{script}");
         }
+    }
+
+    #[test]
+    fn the_critic_judges_by_the_demos_rubric() {
+        let rubric: crate::domain::Rubric = toml::from_str(RUBRIC).unwrap();
+        assert_eq!(rubric.mistake(), None);
+        let (_, script) = SCRIPTS.iter().find(|(name, _)| *name == "critic").unwrap();
+        let events = script.lines().filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok());
+        let said: Vec<String> = events.filter_map(|l| Some(l["event"]["text"].as_str()?.to_owned())).collect();
+        let judged = crate::domain::judgement(said.last().unwrap(), &rubric, 0.8, &[]).unwrap();
+        assert!(crate::domain::review_score(&judged, &rubric) >= 0.8);
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! `orc-shim --replay [--session ID] [--model NAME]`: an agent that is played from a script, for the demo, tests and drills. It
-//! reads its prompt like any other agent and writes our own events (`backend::native`).
+//! `orc-shim --replay [--session ID] [--model NAME] [--script NAME]`: an agent that is played from a script, for the demo, tests
+//! and drills. It reads its prompt like any other agent and writes our own events (`backend::native`).
 //!
 //! The prompt's first line of the form `replay: NAME` names the script: a path, or `NAME.jsonl` in `$ORC_REPLAY_DIR`. After a bare
-//! `replay:` the lines of the prompt that begin with a brace are the script itself. A script has one JSON object a line; lines that
-//! are empty or begin with `//` say nothing. What a line can do, after `after_ms` (divided by `$ORC_REPLAY_SPEED`; 0 there: at once):
+//! `replay:` the lines of the prompt that begin with a brace are the script itself. With `--script` the prompt does not matter. A
+//! script has one JSON object a line; lines that are empty or begin with `//` say nothing. What a line can do, after `after_ms`
+//! (divided by `$ORC_REPLAY_SPEED`; 0 there: at once):
 //!
 //! ```text
 //! {"after_ms": 800, "event": {"type": "text", "text": "..."}}     say an event
@@ -88,8 +89,15 @@ pub fn main(args: &[OsString]) -> ExitCode {
 }
 
 fn play(args: &[OsString]) -> io::Result<u8> {
-    let (session, model) = options(args)?;
-    let Asked { name, inline } = asked()?;
+    let Options { session, model, script } = options(args)?;
+    let Asked { name, inline } = match script {
+        Some(name) => {
+            // Whoever feeds the prompt shall not find the door shut.
+            io::copy(&mut io::stdin().lock(), &mut io::sink())?;
+            Asked { name, inline: String::new() }
+        }
+        None => asked()?,
+    };
     let speed = speed()?;
     if let Some(id) = session {
         say(&AgentEvent::Session { id, model, version: None })?;
@@ -211,18 +219,26 @@ fn write_line(bytes: &[u8]) -> io::Result<()> {
 }
 
 /// The session and the model that it is called with.
-fn options(args: &[OsString]) -> io::Result<(Option<String>, Option<String>)> {
-    let (mut session, mut model) = (None, None);
+#[derive(Default)]
+struct Options {
+    session: Option<String>,
+    model: Option<String>,
+    script: Option<String>,
+}
+
+fn options(args: &[OsString]) -> io::Result<Options> {
+    let mut options = Options::default();
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         let into = match arg.to_str() {
-            Some("--session") => &mut session,
-            Some("--model") => &mut model,
-            _ => return Err(io::Error::other(format!("there is no option {}: --session ID, --model NAME", arg.display()))),
+            Some("--session") => &mut options.session,
+            Some("--model") => &mut options.model,
+            Some("--script") => &mut options.script,
+            _ => return Err(io::Error::other(format!("there is no option {}: --session ID, --model NAME, --script NAME", arg.display()))),
         };
         *into = args.next().map(|value| value.to_string_lossy().into_owned());
     }
-    Ok((session, model))
+    Ok(options)
 }
 
 /// A handler that does nothing, installed for good: what tokio does without our having to be unsafe.

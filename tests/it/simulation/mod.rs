@@ -53,7 +53,7 @@ fn nothing_is_lost_or_doubled_whatever_goes_wrong() {
     });
     println!("{seen:?}");
     // A world in which nothing is scarce shows nothing.
-    let all = seeds.clone().count() < 50 || seen.tight > seen.starts / 50 && seen.reserved > 0 && seen.rounds.iter().all(|n| *n > 0);
+    let all = seeds.clone().count() < 50 || seen.tight > seen.starts / 100 && seen.reserved > 0 && seen.rounds.iter().all(|n| *n > 0);
     assert!(seen.starts > 0 && all, "{seen:?}");
 }
 
