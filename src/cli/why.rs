@@ -43,6 +43,13 @@ pub fn run(cx: &mut Context, why: &Why) -> Result {
         }
     }
     match job.state {
+        JobState::Reviewing => match store.open_review_of(job.id)? {
+            Some(r) => {
+                let by = r.review_job.or(r.test_job).map(|by| format!(", in job {by}: orc why {by}")).unwrap_or_default();
+                cx.out.line(&format!("  round {} of its review: {}{by}", r.round, r.stage))
+            }
+            None => Ok(()),
+        },
         JobState::Running => cx.out.line(&format!("  watch it: orc job tail -f {}", job.id)),
         s if s.is_final() => cx.out.line(&format!("  how it went: orc job show {}", job.id)),
         _ if !verdicts.is_empty() && verdicts.iter().all(|v| v.open) => cx.out.line("  nothing holds it: it starts next"),

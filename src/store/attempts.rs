@@ -216,7 +216,7 @@ impl Tx<'_> {
         )?;
         let mv = match &f.next {
             Next::Done => Move { note: None, ..Move::to(JobState::Done, &f.report.message) },
-            Next::Reviewing => Move::to(JobState::Reviewing, &f.report.message),
+            Next::Reviewing => Move::to(JobState::Reviewing, "delivered; a review decides whether that is it"),
             Next::Queued { ready_at, note, .. } => {
                 Move { ready_at: *ready_at, note: Some(note), severity: "warn", ..Move::to(JobState::Queued, note) }
             }

@@ -5,7 +5,7 @@ use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Kind, Result};
 use crate::cli::output::Table;
-use crate::domain::{Act, JobId, JobState, ProjectId, ReviewOutcome};
+use crate::domain::{Act, JobId, JobState, ProjectId, ReviewOutcome, Timestamp};
 use crate::os::git::{Git, GitError, is_checkout};
 use crate::os::worktree;
 use crate::store::{Branch, Event, Project, Store};
@@ -114,7 +114,22 @@ pub fn merge(cx: &mut Context, m: &Merge) -> Result {
         tx.event(&Event { job: Some(job.id), ..Event::new(now, &actor, "merged", &said) }).map(drop)
     })?;
     cx.wake()?;
-    if cx.out.json { cx.out.value(&branch(&store, job.id)?) } else { cx.out.done(&said) }
+    // The tree has served: it goes, unless somebody works in it still or something else in it is not merged.
+    let ours = trees(&store, b.project)?.into_iter().find(|(_, t)| t.tree == b.tree && t.kept.is_none());
+    let gone = ours.map(|(repository, t)| put_away(&mut store, &repository, &t, &actor, now).map(|kept| (t.tree, kept))).transpose()?;
+    if cx.out.json {
+        return cx.out.value(&branch(&store, job.id)?);
+    }
+    cx.out.done(&said)?;
+    gone.map_or(Ok(()), |(tree, kept)| cx.out.done(&format!("its work tree {tree} is put away; what it held is kept as {kept}")))
+}
+
+/// Puts a tree away that nothing holds; the ref that keeps what it held.
+fn put_away(store: &mut Store, repository: &str, tree: &Tree, actor: &str, now: Timestamp) -> Result<String> {
+    let kept = worktree::remove(Path::new(repository), Path::new(&tree.tree)).map_err(git)?;
+    let text = format!("work tree {} put away ({}); kept as {kept}", tree.tree, ages::bytes(tree.bytes));
+    store.write(|tx| tx.event(&Event::new(now, actor, "tree", &text)))?;
+    Ok(kept)
 }
 
 /// One work tree, and what is known of it.
@@ -221,11 +236,8 @@ pub fn clean(cx: &mut Context, c: &Clean) -> Result {
             stays.push(json!({ "tree": tree.tree, "because": why }));
             continue;
         }
-        let kept = worktree::remove(Path::new(&repository), Path::new(&tree.tree)).map_err(git)?;
+        let kept = put_away(&mut store, &repository, &tree, &actor, cx.now())?;
         freed += tree.bytes;
-        let text = format!("work tree {} put away ({}); kept as {kept}", tree.tree, ages::bytes(tree.bytes));
-        let now = cx.now();
-        store.write(|tx| tx.event(&Event::new(now, &actor, "tree", &text)))?;
         gone.push((tree.tree, kept));
     }
     cx.wake()?;

@@ -276,9 +276,9 @@ fn code_is_tested_in_its_own_tree_reviewed_by_its_diff_and_void_when_it_changes(
     assert!(ok && said.contains("into main"), "{said}");
     assert_eq!(std::fs::read_to_string(repo.join("till")).unwrap(), "till = 2\n# later\n");
     assert!(b.store.branch(job).unwrap().unwrap().merged_at.is_some());
+    assert!(!std::path::Path::new(&branch.tree).exists() && said.contains("kept as refs/orc/kept/"), "{said}");
     let (ok, said) = orc(&b, &["project", "clean", &project.to_string()]);
-    assert!(ok, "{said}");
-    assert!(!std::path::Path::new(&branch.tree).exists(), "{said}");
+    assert!(ok && said.contains("0 B freed"), "{said}");
     assert!(Git::at(&repo).holds(&["show-ref", "--verify", "--quiet", &format!("refs/heads/{}", branch.name)]).unwrap(), "{said}");
 }
 
