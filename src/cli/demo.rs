@@ -3,6 +3,7 @@
 //! with the scripts of `assets/demo/`, so the demo needs no login and costs nothing.
 
 mod day;
+mod memories;
 
 use super::error::{CliError, Result};
 use crate::config::{BUILT_IN_RUBRICS, Workspace, init};
@@ -92,6 +93,7 @@ pub fn make() -> Result<Workspace> {
     furnish(&workspace).map_err(|e| failed(&e))?;
     let mut store = Store::open(&workspace.database()).map_err(|e| failed(&e))?;
     store.write(|tx| day::seed(tx, &workspace, clock::now())).map_err(|e| failed(&e))?;
+    memories::seed(&workspace, clock::now()).map_err(|e| failed(&e))?;
     Ok(workspace)
 }
 
