@@ -81,8 +81,11 @@ impl Semantic {
         if !upserted {
             table.replace(self.with(|s| table.all(&s.index, &by(s)))??)?;
         }
-        table.tidy()?;
         table.sync(&before)?;
+        if table.compact()? {
+            table.sync(&before)?;
+            table.clean()?;
+        }
         let newest = table.newest();
         let dir = self.inner.dir.join("index");
         let draft = self.with(|s| image::prepare(&dir, &s.index, s.vectors_by.as_deref(), newest.as_deref()))?.save()?;

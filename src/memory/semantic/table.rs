@@ -146,11 +146,11 @@ impl Table {
         })
     }
 
-    /// Joins fragments and drops old versions, once there are many. True where something was done.
+    /// Joins fragments, once there are many or many versions. True where that was done: once it is synced, `clean` can follow.
     ///
     /// # Errors
     /// The disk.
-    pub fn tidy(&self) -> Result<bool, MemoryError> {
+    pub fn compact(&self) -> Result<bool, MemoryError> {
         block_on(async {
             let mut dataset = self.open().await?;
             if dataset.count_fragments() <= FRAGMENTS && self.manifests().len() <= VERSIONS {
@@ -160,9 +160,23 @@ impl Table {
             dataset.optimize_indices(&OptimizeOptions::default()).await.map_err(failed)?;
             let options = CompactionOptions { materialize_deletions_threshold: 0.0, ..CompactionOptions::default() };
             compact_files(&mut dataset, options, None).await.map_err(failed)?;
-            // Only one process writes, and whoever reads has read when it has the lock: no old version is needed.
-            dataset.cleanup_old_versions(chrono::TimeDelta::zero(), Some(true), None).await.map_err(failed)?;
             Ok(true)
+        })
+    }
+
+    /// Drops all versions but the newest, if that one is synced: else nothing might be left after a loss of power. Only one process
+    /// writes, and who is reading an older version reads again.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn clean(&self) -> Result<(), MemoryError> {
+        if std::fs::read_to_string(&self.synced).ok() != self.newest() {
+            return Ok(());
+        }
+        block_on(async {
+            let dataset = self.open().await?;
+            let removed = dataset.cleanup_old_versions(chrono::TimeDelta::zero(), Some(true), None).await;
+            removed.map(|_| ()).map_err(|e| self.error("cleaned up", &e))
         })
     }
 

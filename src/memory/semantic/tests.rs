@@ -191,6 +191,27 @@ fn many_folds_are_tidied_and_stay_whole() {
 }
 
 #[test]
+fn no_older_version_goes_before_the_newest_is_on_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    for n in 0..3 {
+        add(&store, &format!("thing number {n}"));
+        store.fold().unwrap();
+    }
+    let versions = || std::fs::read_dir(dir.path().join("semantic.lance/_versions")).unwrap().count();
+    let (before, synced) = (versions(), dir.path().join("synced"));
+    let newest = std::fs::read(&synced).unwrap();
+    std::fs::write(&synced, "an older one").unwrap();
+    store.inner.table.clean().unwrap();
+    assert_eq!(versions(), before);
+    std::fs::write(&synced, newest).unwrap();
+    store.inner.table.clean().unwrap();
+    assert!(versions() < before);
+    std::fs::remove_dir_all(dir.path().join("index")).unwrap();
+    assert_eq!(all(&open(dir.path())).len(), 3);
+}
+
+#[test]
 fn a_dataset_that_cannot_be_read_says_so_and_nothing_acknowledged_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
