@@ -29,6 +29,13 @@ pub struct Injected {
     pub at: Timestamp,
 }
 
+impl Injected {
+    /// What is remembered, without the bracket that its line in the prompt begins with.
+    pub fn fact(&self) -> &str {
+        self.text.strip_prefix("- [").and_then(|rest| rest.split_once("] ")).map_or(&self.text, |(_, fact)| fact)
+    }
+}
+
 /// How far the making of all vectors anew has come, in memories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reembedding {

@@ -84,6 +84,6 @@ pub fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         pen.gap(1).put(&format!("{:.2}", m.score), if m.penalised { t.warn } else { t.title });
         pen.put(if m.penalised { "½ " } else { "  " }, t.warn);
         terms(&mut pen, if inner.width >= 90 { 4 } else { 1 }, &m.terms, t);
-        pen.gap(1).put(&text::clean_line(&m.text), if m.vetoed { t.dim } else { t.text });
+        pen.gap(1).put(&text::clean_line(m.fact()), if m.vetoed { t.dim } else { t.text });
     }
 }

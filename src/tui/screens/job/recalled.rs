@@ -34,7 +34,7 @@ pub fn lines(recalls: &[Injected], p: &Page<'_>) -> Vec<DocLine> {
             }
             out.extend(text::wrap(Line::from(spans), p.width, 3).into_iter().map(|line| DocLine { line, jump }));
             let from = if r.external { "◇ " } else { "" };
-            let says = format!("   {from}{}  {}", r.category, text::clean_line(&r.text));
+            let says = format!("   {from}{}", text::clean_line(r.text.trim_start_matches("- ")));
             let style = if r.vetoed { t.dim } else { t.text };
             out.extend(text::wrap(Line::styled(says, style), p.width, 3).into_iter().map(|line| DocLine { line, jump }));
         }
