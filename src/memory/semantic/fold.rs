@@ -1,10 +1,10 @@
 //! Upkeep: the journal into the dataset, and vectors where they are missing. One process at a time; nobody waits for it.
 
-use super::journal::JournalLock;
+use super::journal::{Held, JournalLock};
 use super::{MemoryError, Semantic, image};
 use crate::domain::{MemoryId, Reembedding};
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{OpenOptions, TryLockError};
 use std::path::PathBuf;
 
 /// Lines of the journal from which on it is folded.
@@ -36,12 +36,12 @@ impl Semantic {
     }
 
     /// The right to write the dataset, if no other process has it.
-    fn alone(&self) -> Result<Option<File>, MemoryError> {
+    fn alone(&self) -> Result<Option<Held>, MemoryError> {
         std::fs::create_dir_all(&self.inner.dir).map_err(MemoryError::io(&self.inner.dir, "made"))?;
         let path = self.inner.dir.join("fold.lock");
         let file = OpenOptions::new().create(true).append(true).open(&path).map_err(MemoryError::io(&path, "opened"))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
+            Ok(()) => Ok(Some(Held(file))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(e)) => Err(MemoryError::io(&path, "locked")(e)),
         }

@@ -40,7 +40,19 @@ pub enum News {
 /// Held while the journal is changed, or while several files have to fit together.
 #[derive(Debug)]
 pub struct JournalLock {
-    _file: File,
+    _held: Held,
+}
+
+/// A file's lock, given back when this goes. Closing the file would not do: a child that was forked meanwhile and has not come to
+/// its exec holds the same lock.
+#[derive(Debug)]
+pub struct Held(pub File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // It was locked; there is nothing that could be done.
+        let _ = self.0.unlock();
+    }
 }
 
 impl Journal {
@@ -61,7 +73,7 @@ impl Journal {
         let path = self.dir.join("lock");
         let file = open(OpenOptions::new().create(true).append(true), &path).map_err(MemoryError::io(&path, "opened"))?;
         if alone { file.lock() } else { file.lock_shared() }.map_err(MemoryError::io(&path, "locked"))?;
-        Ok(JournalLock { _file: file })
+        Ok(JournalLock { _held: Held(file) })
     }
 
     /// Lines that were no memory.
