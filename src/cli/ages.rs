@@ -1,6 +1,6 @@
 //! Times, sizes and counts as people read them.
 
-use crate::domain::Timestamp;
+use crate::domain::{Attempt, CostSource, Timestamp};
 use std::time::Duration;
 
 /// A length of time in at most two units: `45s`, `3m`, `2h05m`, `4d`.
@@ -49,6 +49,18 @@ pub fn bytes(n: u64) -> String {
 /// Dollars.
 pub fn money(usd: f64) -> String {
     if usd > 0.0 && usd < 0.1 { format!("${usd:.4}") } else { format!("${usd:.2}") }
+}
+
+/// What an attempt has cost, with a mark where its backend does not say so itself.
+pub fn cost(a: &Attempt) -> String {
+    let usd = || money(a.cost_usd.unwrap_or(0.0));
+    match a.cost_source {
+        None | Some(CostSource::Free) => "-".to_owned(),
+        Some(CostSource::Reported) => usd(),
+        Some(CostSource::Computed) => format!("{} computed", usd()),
+        Some(CostSource::Estimated) => format!("{} estimated", usd()),
+        Some(CostSource::Unpriced) => "unpriced".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -166,6 +166,8 @@ impl Context {
         match store.write(|tx| store::apply(tx, command, &actor, now))? {
             Applied::Done { message, .. } => Ok(message),
             Applied::Added { job, .. } => Ok(format!("job {job}")),
+            Applied::Planned { plan } => Ok(format!("plan {plan}")),
+            Applied::Sent { message } => Ok(format!("message {message}")),
             Applied::Stale { message } | Applied::Refused { message } => Err(CliError::refused(message)),
         }
     }

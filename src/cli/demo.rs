@@ -76,6 +76,7 @@ backpressure_queue_depth = 12
 memory_low_water = \"64MiB\"
 disk_low_water = \"64MiB\"
 reviewer = \"critic\"
+work_backend = \"none\"
 
 ";
 
@@ -196,6 +197,8 @@ mod tests {
         assert!(workspace.is_demo());
         let settings = crate::config::load(&workspace, &[]).unwrap();
         assert_eq!(settings.max_running, 5);
+        // Players know their scripts only, and nothing that is said here reaches an agent that is really installed.
+        assert_eq!(settings.work_backend, "none");
         let (found, problems) = crate::config::backends(&workspace, &settings).unwrap();
         assert_eq!(problems, Vec::<String>::new());
         for (name, ..) in BACKENDS {

@@ -30,7 +30,7 @@ pub enum Kind {
 /// Every exit code, with its meaning: the table of `orc help exit-codes` and of the manual page.
 pub const EXIT_CODES: &[(u8, &str)] = &[
     (0, "Success. `job wait`: every job is done. `doctor`: nothing fails (warnings are no failure)."),
-    (1, "Failure. `job wait`: a job failed or was killed. `doctor`, `backend check`: something fails."),
+    (1, "Failure. `job wait`: a job failed or was killed. `doctor`, `lint`, `skill lint`, `backend check`: something fails."),
     (2, "The command line is wrong: an unknown flag, a missing or impossible value."),
     (3, "What was named does not exist: a job, worker, project, task, backend, skill, persona."),
     (4, "Refused: it exists, but what was asked may not be done, or what was seen no longer holds."),

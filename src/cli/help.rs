@@ -23,9 +23,9 @@ pub struct Man {
 }
 
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Work", &["job", "why", "decision", "project", "task"]),
-    ("Run", &["tui", "engine", "worker", "lane", "backend"]),
-    ("Look", &["memory", "log", "doctor"]),
+    ("Work", &["message", "job", "why", "plan", "decision", "project", "task", "cron"]),
+    ("Run", &["tui", "engine", "worker", "lane", "backend", "tidy"]),
+    ("Look", &["memory", "skill", "rule", "log", "cost", "lint", "doctor"]),
     ("Set up", &["init", "completions", "man", "help"]),
 ];
 

@@ -21,7 +21,8 @@ pub struct Init {
 /// The folder cannot be made or written, or something else is in the way.
 pub fn run(cx: &mut Context, init: &Init) -> Result {
     let dir = init.dir.as_deref().or(cx.globals.workspace.as_deref()).unwrap_or(Path::new("."));
-    let (workspace, report) = config::init(dir)?;
+    let (workspace, mut report) = config::init(dir)?;
+    config::init_cron(&mut report)?;
     let fresh = !workspace.database().exists();
     Store::open(&workspace.database())?;
     let made = report.made().count() + usize::from(fresh);
@@ -44,7 +45,7 @@ pub fn run(cx: &mut Context, init: &Init) -> Result {
     }
     if made > 0 {
         cx.out.done(
-            "  read and adapt: CLAUDE.md (for your conversations here; its rules reach every job), core-memory.md, orc.toml (the settings)",
+            "  read and adapt: CLAUDE.md (for your conversations here; its rules reach every job), core-memory.md, orc.toml (the settings), cron.toml (what the clock starts)",
         )?;
         cx.out.done("  next: `orc doctor` checks the backends, `orc tui` opens the console")?;
     }

@@ -6,6 +6,8 @@ mod args;
 mod backend;
 mod completions;
 mod context;
+mod cost;
+mod cron;
 mod decision;
 pub mod demo;
 mod doctor;
@@ -16,14 +18,20 @@ mod help;
 mod init;
 mod job;
 mod lane;
+mod lint;
 mod log;
 mod memory;
+mod message;
 mod names;
 mod output;
+mod plan;
 mod project;
+mod rule;
+mod skill;
 mod step;
 mod task;
 mod text;
+mod tidy;
 mod transcript;
 mod tree;
 mod tui;
@@ -33,7 +41,7 @@ mod why;
 mod worker;
 
 pub use error::{CliError, EXIT_CODES, Kind, Result};
-pub use tree::{EngineOptions, Host, TuiOptions, orc, pm};
+pub use tree::{EngineOptions, Host, TuiOptions, check as check_command, orc, pm};
 
 use std::io::Write;
 

@@ -4,7 +4,8 @@ use super::args::Globals;
 use super::context::Context;
 use super::error::Result;
 use super::{
-    backend, complain, completions, decision, doctor, engine, help, init, job, lane, log, memory, project, task, tui, why, worker,
+    backend, complain, completions, cost, cron, decision, doctor, engine, help, init, job, lane, lint, log, memory, message, plan, project,
+    rule, skill, task, tidy, tui, why, worker,
 };
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
@@ -71,9 +72,25 @@ enum Verb {
     /// Tasks of a project
     #[command(subcommand)]
     Task(task::Verb),
+    /// Plans: proposed work, which runs when you have approved it
+    #[command(subcommand)]
+    Plan(plan::Verb),
+    /// Say something to the workforce, and read what it says
+    Message(message::Message),
     /// Questions that wait for your answer
     #[command(subcommand)]
     Decision(decision::Verb),
+    /// Schedules: what the clock starts, and what became of it
+    #[command(subcommand)]
+    Cron(cron::Verb),
+    /// What agents are given to know: texts with versions, and what each version made
+    #[command(subcommand)]
+    Skill(skill::Verb),
+    /// The critical rules of the operating file, each with its incident
+    #[command(subcommand)]
+    Rule(rule::Verb),
+    /// Check the workspace's own texts and folders: core memory, rules, skills, files out of place
+    Lint(lint::Lint),
     /// The coding agents that jobs may run on
     #[command(subcommand)]
     Backend(backend::Verb),
@@ -85,8 +102,12 @@ enum Verb {
     Log(log::Verb),
     /// Run the engine without a console, or steer the one that runs
     Engine(engine::Engine),
+    /// What was spent, on what, and how near the caps are
+    Cost(cost::Cost),
     /// Check the installation: each part is ok, warns or fails, with the fix
     Doctor(doctor::Doctor),
+    /// Copy and check the database, and put away what has had its time
+    Tidy(tidy::Tidy),
     /// Print shell completions
     Completions(completions::Completions),
     /// Print the manual page, or write one for each command
@@ -107,7 +128,7 @@ pub fn orc(host: Host) -> ExitCode {
                 Err(e) => Err(e),
             },
             OrcVerb::Memory(verb) => memory::run(&mut cx, verb),
-            OrcVerb::Shared(Verb::Doctor(_)) => doctor::run(&mut cx, Some(memory::doctor)),
+            OrcVerb::Shared(Verb::Doctor(verb)) => doctor::run(&mut cx, &verb, Some(memory::doctor)),
             OrcVerb::Shared(verb) => run::<Orc>(&mut cx, verb, Some(host.engine)),
         };
         finish(&mut cx, done)
@@ -121,6 +142,19 @@ pub fn pm() -> ExitCode {
         let done = run::<Pm>(&mut cx, pm.verb, None);
         finish(&mut cx, done)
     })
+}
+
+/// Whether a command line could be run: its verbs, flags and values. The words come without the program's name.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check(program: &str, words: &[String]) -> std::result::Result<(), String> {
+    let whole = if program == "pm" { command::<Pm>() } else { command::<Orc>() };
+    let line = std::iter::once(program.to_owned()).chain(words.iter().cloned());
+    match whole.try_get_matches_from(line) {
+        Err(e) if e.use_stderr() => Err(e.to_string().lines().next().unwrap_or_default().to_owned()),
+        _ => Ok(()),
+    }
 }
 
 /// The whole command of a program, with its help as it is shown.
@@ -147,12 +181,20 @@ fn run<P: CommandFactory>(cx: &mut Context, verb: Verb, host: Option<engine::Hos
         Verb::Worker(verb) => worker::run(cx, verb),
         Verb::Project(verb) => project::run(cx, verb),
         Verb::Task(verb) => task::run(cx, verb),
+        Verb::Plan(verb) => plan::run(cx, verb),
+        Verb::Message(verb) => message::run(cx, verb),
         Verb::Decision(verb) => decision::run(cx, verb),
+        Verb::Cron(verb) => cron::run(cx, verb),
+        Verb::Skill(verb) => skill::run(cx, verb),
+        Verb::Rule(verb) => rule::run(cx, verb),
+        Verb::Lint(verb) => lint::run(cx, &verb),
         Verb::Backend(verb) => backend::run(cx, verb),
         Verb::Lane(verb) => lane::run(cx, &verb),
         Verb::Log(verb) => log::run(cx, verb),
         Verb::Engine(verb) => engine::run(cx, verb, host),
-        Verb::Doctor(_) => doctor::run(cx, None),
+        Verb::Cost(verb) => cost::run(cx, &verb),
+        Verb::Doctor(verb) => doctor::run(cx, &verb, None),
+        Verb::Tidy(verb) => tidy::run(cx, &verb),
         Verb::Completions(verb) => completions::run(cx, &verb, command::<P>()),
         Verb::Man(verb) => help::man(cx, &verb, command::<P>()),
         Verb::Help(verb) => help::run(cx, &verb, command::<P>()),

@@ -1,8 +1,8 @@
 //! What the settings mean to the domain.
 
 use super::settings::Settings;
-use crate::domain::{BudgetLimits, CapacityLimits, Kind, RetryPolicy, SessionLimits, Timestamp};
-use chrono::{Local, Offset, TimeZone, Utc};
+use crate::domain::{Amount, BudgetLimits, CapLimits, CapacityLimits, Kind, RetryPolicy, SessionLimits, Timestamp};
+use chrono::{Local, NaiveDateTime, Offset, TimeZone, Utc};
 use std::collections::BTreeMap;
 
 impl Settings {
@@ -20,6 +20,16 @@ impl Settings {
             },
             starvation_after: self.starvation_after,
             ..CapacityLimits::default()
+        }
+    }
+
+    /// What may be spent.
+    pub fn caps(&self) -> CapLimits {
+        CapLimits {
+            soft_day: Amount { tokens: self.warn_day_tokens, usd: self.warn_day_usd },
+            hard_day: Amount { tokens: self.cap_day_tokens, usd: self.cap_day_usd },
+            soft_project: Amount { tokens: self.warn_project_tokens, usd: self.warn_project_usd },
+            hard_project: Amount { tokens: self.cap_project_tokens, usd: self.cap_project_usd },
         }
     }
 
@@ -72,6 +82,43 @@ impl Settings {
         }
     }
 
+    /// The operator's clock at an instant.
+    pub fn local(&self, at: Timestamp) -> NaiveDateTime {
+        let utc = Utc.timestamp_millis_opt(at.0).single().unwrap_or_default();
+        match self.timezone.parse::<chrono_tz::Tz>() {
+            Ok(zone) => utc.with_timezone(&zone).naive_local(),
+            Err(_) => utc.with_timezone(&Local).naive_local(),
+        }
+    }
+
+    /// The instant at which the operator's clock shows `local`; where it skips that time, the first one after the gap.
+    pub fn instant(&self, local: NaiveDateTime) -> Timestamp {
+        match self.timezone.parse::<chrono_tz::Tz>() {
+            Ok(zone) => instant_in(&zone, local),
+            Err(_) => instant_in(&Local, local),
+        }
+    }
+
+    /// An instant as the operator reads it: `Thu 26 Feb 2026, 09:00 (+01:00)`.
+    pub fn local_text(&self, at: Timestamp) -> String {
+        const FORM: &str = "%a %d %b %Y, %H:%M (%:z)";
+        let utc = Utc.timestamp_millis_opt(at.0).single().unwrap_or_default();
+        match self.timezone.parse::<chrono_tz::Tz>() {
+            Ok(zone) => utc.with_timezone(&zone).format(FORM).to_string(),
+            Err(_) => utc.with_timezone(&Local).format(FORM).to_string(),
+        }
+    }
+
+    /// When a day that began at `midnight` is tidied up; `None` where that is off.
+    pub fn next_tidy(&self, midnight: Timestamp) -> Option<Timestamp> {
+        let time = chrono::NaiveTime::parse_from_str(&self.tidy_at, "%H:%M").ok()?;
+        let before = Timestamp(midnight.0 - 1);
+        match self.timezone.parse::<chrono_tz::Tz>() {
+            Ok(zone) => next_at(&zone, time, before),
+            Err(_) => next_at(&Local, time, before),
+        }
+    }
+
     /// The operator's day, as `YYYY-MM-DD`.
     pub fn day(&self, at: Timestamp) -> String {
         let Some(utc) = Utc.timestamp_millis_opt(at.0).single() else { return "unknown".to_owned() };
@@ -80,6 +127,12 @@ impl Settings {
             Err(_) => utc.with_timezone(&Local).date_naive().to_string(),
         }
     }
+}
+
+fn instant_in<Z: TimeZone>(zone: &Z, local: NaiveDateTime) -> Timestamp {
+    let skipped = || zone.from_local_datetime(&(local + chrono::TimeDelta::hours(1))).earliest();
+    let at = zone.from_local_datetime(&local).earliest().or_else(skipped);
+    Timestamp(at.map_or_else(|| local.and_utc().timestamp_millis(), |t| t.timestamp_millis()))
 }
 
 /// The next instant at which the clocks show `time`; where they skip it, the first one after the gap.
@@ -116,6 +169,17 @@ mod tests {
         // The clocks went forward that night.
         assert_eq!(at("Europe/Berlin"), "2026-03-28T23:00:00.000Z");
         assert_eq!(at("Asia/Kolkata"), "2026-03-28T18:30:00.000Z");
+    }
+
+    #[test]
+    fn the_operators_clock_goes_there_and_back() {
+        let settings = Settings { timezone: "Europe/Berlin".into(), ..Settings::default() };
+        let at = Timestamp::parse("2026-03-28T08:00:00Z").unwrap();
+        assert_eq!(settings.local_text(at), "Sat 28 Mar 2026, 09:00 (+01:00)");
+        assert_eq!(settings.instant(settings.local(at)), at);
+        // The clocks skip half past two in that night.
+        let skipped = chrono::NaiveDate::from_ymd_opt(2026, 3, 29).unwrap().and_hms_opt(2, 30, 0).unwrap();
+        assert_eq!(settings.instant(skipped).rfc3339(), "2026-03-29T01:30:00.000Z");
     }
 
     #[test]

@@ -104,6 +104,15 @@ pub fn init(dir: &Path) -> Result<(Workspace, InitReport), ConfigError> {
     Ok((workspace, InitReport { root, steps }))
 }
 
+/// Adds the shipped schedules to a workspace that has none of its own.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn init_cron(report: &mut InitReport) -> Result<(), ConfigError> {
+    report.steps.push(file(&report.root, "cron.toml", super::cron::CRON_TEMPLATES)?);
+    Ok(())
+}
+
 fn root(dir: &Path, steps: &mut Vec<Step>) -> Result<PathBuf, ConfigError> {
     let new = !dir.exists();
     if new {

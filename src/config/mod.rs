@@ -2,12 +2,14 @@
 //! backend descriptions.
 
 mod backend;
+mod cron;
 mod derive;
 mod error;
 mod init;
 mod keys;
 mod load;
 mod persona;
+mod prices;
 mod program;
 mod rubric;
 pub mod rules;
@@ -17,14 +19,19 @@ mod skill;
 mod workspace;
 
 pub use backend::{Backend, RenderInput, Rendered, SessionId, When, backends, built_in, in_repository};
+pub use cron::{CRON_TEMPLATES, cron, cron_problem, parse_cron};
 pub use error::ConfigError;
-pub use init::{DEFAULT_SETTINGS, InitReport, Step, init};
+pub use init::{DEFAULT_SETTINGS, InitReport, Step, init, init_cron};
 pub use keys::{BACKEND_KEYS, BackendKey, Key, keys};
 pub use load::{Layers, Origin, Problem, Problems, check_assignment, load};
 pub use persona::{Persona, PersonaError};
+pub use prices::{BUILT_IN_PRICES, PriceError, built_in_prices, prices};
 pub use program::{Version, find as find_program, is_there, version_on_disk};
 pub use rubric::{BUILT_IN_RUBRICS, RubricError, rubric};
 pub use settings::{BackendOverrides, PerKind, Settings, Tier};
 pub use shape::Shape;
-pub use skill::{BUILTIN_SKILLS, Skill, SkillError, SkillSource, Skills, skill, skill_names, skills};
+pub use skill::{
+    BUILTIN_SKILLS, LARGEST_FILE, SKILL_FILE, Skill, SkillError, SkillProblem, SkillSource, Skills, builtin_of, lint_skill, skill,
+    skill_folders, skill_names, skills,
+};
 pub use workspace::{SETTINGS_FILE, Surroundings, Workspace};

@@ -77,6 +77,40 @@ pub fn parse(file: &str) -> Rules {
     found
 }
 
+/// The file with a rule more, after the last one of its section; the section is made where there is none.
+pub fn with(file: &str, rule: &str) -> String {
+    let found = parse(file);
+    let last = found.rules.iter().map(|r| r.line).chain(found.problems.iter().map(|p| p.line)).max();
+    let mut lines: Vec<&str> = file.lines().collect();
+    match last {
+        Some(line) => lines.insert(line, rule),
+        None => match heading(file) {
+            Some(at) => {
+                // After the heading and what is written for people below it, before the next heading.
+                let next = lines.iter().skip(at).position(|l| l.starts_with('#')).map_or(lines.len(), |n| at + n);
+                let end = (at..next).rev().find(|i| !lines[*i].trim().is_empty()).map_or(at, |i| i + 1);
+                lines.insert(end, rule);
+                lines.insert(end, "");
+            }
+            None => lines.extend(["", "## Critical rules", "", rule]),
+        },
+    }
+    lines.join("\n") + "\n"
+}
+
+/// The file without one of its lines, from 1.
+pub fn without(file: &str, line: usize) -> String {
+    let kept: Vec<&str> = file.lines().enumerate().filter(|(i, _)| i + 1 != line).map(|(_, l)| l).collect();
+    kept.join("\n") + "\n"
+}
+
+/// The line below the section's heading, from 0.
+fn heading(file: &str) -> Option<usize> {
+    let text = crate::domain::blank_comments(file);
+    let is = |l: &str| l.starts_with('#') && l.trim_start_matches('#').trim().eq_ignore_ascii_case(RULES_HEADING);
+    text.lines().position(is).map(|i| i + 1)
+}
+
 fn rule(line: usize, item: &str) -> Result<Rule, String> {
     let form = "a rule is one line: `- TEXT (incident NAME, YYYY-MM-DD)`";
     let (text, source) =
@@ -114,6 +148,22 @@ mod tests {
         );
         let wrong: Vec<_> = found.problems.iter().map(|p| (p.line, p.what.split(';').next().unwrap())).collect();
         assert_eq!(wrong, [(14, "it names no incident"), (15, "`2026-02-30` is not a date")]);
+    }
+
+    #[test]
+    fn a_rule_is_added_below_the_others_and_taken_out_again() {
+        let rule = "- Look first (incident z, 2026-05-01)";
+        let more = with(FILE, rule);
+        let found = parse(&more);
+        assert_eq!(found.rules.last().map(|r| (r.line, r.text.as_str())), Some((18, "Look first")));
+        assert_eq!(parse(&more).problems, parse(FILE).problems);
+        assert_eq!(without(&more, 18), FILE);
+        // a section without any, with its comment, and a file without the section
+        for file in ["# T\n\n## Critical rules\n\n<!--\nhow\n-->\n\n## After\n\ntext\n", "# T\n", ""] {
+            let more = with(file, rule);
+            assert_eq!(parse(&more).rules.len(), 1, "{more}");
+            assert!(!more.contains("<!--") || more.find("-->").unwrap() < more.find(rule).unwrap(), "{more}");
+        }
     }
 
     #[test]

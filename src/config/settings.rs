@@ -103,6 +103,24 @@ settings! {
     /// Queued jobs that make the queue deep.
     backpressure_queue_depth: u32 = "5", Shape::Count { min: 0, max: 1_000_000, unit: "jobs" };
 
+    /// What may be spent in the operator's day, in tokens (input, output, cache writes). Nothing that uses a model starts past it, P0
+    /// neither, until the operator answers the card that asks for more, or the day ends. 0 = no cap.
+    cap_day_tokens: u64 = "0", Shape::Count { min: 0, max: 1_000_000_000_000, unit: "tokens" };
+    /// The same in US dollars. What has no price (`models.toml`) counts at the dearest one of the table.
+    cap_day_usd: f64 = "0", Shape::Share { min: 0.0, max: 1_000_000.0 };
+    /// From here on the day's tokens are warned of; nothing is held. 0 = no warning.
+    warn_day_tokens: u64 = "0", Shape::Count { min: 0, max: 1_000_000_000_000, unit: "tokens" };
+    /// The same in US dollars.
+    warn_day_usd: f64 = "0", Shape::Share { min: 0.0, max: 1_000_000.0 };
+    /// What may be spent on each project in its whole life, in tokens. Past it its jobs are held, as with `cap_day_tokens`. 0 = no cap.
+    cap_project_tokens: u64 = "0", Shape::Count { min: 0, max: 1_000_000_000_000, unit: "tokens" };
+    /// The same in US dollars.
+    cap_project_usd: f64 = "0", Shape::Share { min: 0.0, max: 1_000_000.0 };
+    /// From here on a project's tokens are warned of. 0 = no warning.
+    warn_project_tokens: u64 = "0", Shape::Count { min: 0, max: 1_000_000_000_000, unit: "tokens" };
+    /// The same in US dollars.
+    warn_project_usd: f64 = "0", Shape::Share { min: 0.0, max: 1_000_000.0 };
+
     /// Nothing new starts while less memory than this is available on the host. "0B" switches the check off.
     memory_low_water: u64 = "1GiB", Shape::Bytes { min: 0, max: TIB };
     /// Nothing new starts while the workspace's disk has less room than this. "0B" switches the check off.
@@ -198,6 +216,17 @@ settings! {
     /// Days of the raw log that are kept.
     log_window: Duration = "30days", Shape::Time { min: DAY, max: 100 * YEAR };
 
+    /// A fire of a schedule that comes later than this was missed, and its `catch_up` says what becomes of it. Room for restarts.
+    cron_late: Duration = "2m", Shape::Time { min: 1, max: DAY };
+    /// Missed fires that a schedule with `catch_up = "all"` makes up for at most: the newest.
+    cron_catch_up: u32 = "24", Shape::Count { min: 1, max: 1000, unit: "fires" };
+    /// While a schedule with `back_off` finds nothing to do, only every 2nd, 4th, ... of its fires makes a job, up to every one of
+    /// this many. 1 switches it off.
+    cron_back_off: u32 = "8", Shape::Count { min: 1, max: 1000, unit: "fires" };
+    /// A Redis server, such as "redis://127.0.0.1:6379/0", that is asked first whether a schedule's job is open already. The
+    /// database decides in any case; `none`: the engine's own memory is asked instead. Holds from the engine's next start on.
+    redis_url: String = "none", Shape::Text;
+
     /// Who reviews what other agents did before it counts as done: `auto` (whoever is installed, signed in and of another model family;
     /// else another backend; else another model), backends in the order of preference with blanks between them, or `none`.
     reviewer: String = "auto", Shape::Text;
@@ -205,6 +234,40 @@ settings! {
     review_threshold: f64 = "0.8", Shape::Share { min: 0.0, max: 1.0 };
     /// Rounds of review after which the operator is asked.
     review_rounds: u32 = "3", Shape::Count { min: 1, max: 20, unit: "rounds" };
+
+    /// The backend of work that names none: planning, planned tasks, quick work. `auto`: the first agent that is installed and signed
+    /// in. `none`: such work waits, and says so.
+    work_backend: String = "auto", Shape::Text;
+    /// Tasks that a plan may have at most.
+    plan_max_tasks: u32 = "30", Shape::Count { min: 1, max: 200, unit: "tasks" };
+    /// What becomes of the tasks that need one that failed, where the plan does not say: `hold` (they wait until it is done after
+    /// all), `skip` (they go on without it, and are told so), `cancel` (they are cancelled, and what needs them).
+    plan_on_failure: String = "hold", Shape::Word(&["hold", "skip", "cancel"]);
+    /// The backend that sorts messages and answers them, in a session of its own. `auto`: as `work_backend`. `none`: rules sort
+    /// them, and an answer is made as quick work is.
+    message_backend: String = "auto", Shape::Text;
+    /// What a skill's triggers do with a prompt that has one of their phrases: the job shows that the skill would fit (`suggest`), its
+    /// agent is given the skill (`inject`), or nothing (`off`).
+    skill_triggers: String = "suggest", Shape::Word(&["suggest", "inject", "off"]);
+    /// Share of the jobs, in percent, that get a changed skill's new version until `orc skill canary NAME 100%` gives it to all; the
+    /// others get the version before. 100: all get it at once.
+    skill_canary: u32 = "100", Shape::Count { min: 0, max: 100, unit: "percent" };
+    /// Local time at which the engine tidies up each night: the database is copied and checked, what has had its time is put away.
+    tidy_at: String = "03:30", Shape::TimeOfDay;
+    /// Results of jobs are put into the trash so long after the job was over.
+    keep_results: Duration = "30days", Shape::Time { min: DAY, max: 100 * YEAR };
+    /// What stands behind each attempt (prompt, transcript, raw output) is put into the trash so long after its job was over.
+    keep_spools: Duration = "30days", Shape::Time { min: DAY, max: 100 * YEAR };
+    /// Lines of the audit log are dropped at this age, but for those of jobs that are not over so long.
+    keep_events: Duration = "365days", Shape::Time { min: DAY, max: 100 * YEAR };
+    /// What is in the trash is removed for good after this.
+    keep_trash: Duration = "7days", Shape::Time { min: DAY, max: 100 * YEAR };
+    /// Nightly copies of the database that are kept. 0 = none is made.
+    keep_backups: u32 = "7", Shape::Count { min: 0, max: 1000, unit: "copies" };
+
+    /// Where the engine answers Prometheus with its figures (`/metrics`): `off`, or an address that only this machine reaches, such as
+    /// `127.0.0.1:9477`. From the engine's next start on.
+    metrics_listen: String = "off", Shape::Text;
 
     /// Time zone of the console's clock and of what is due "today". `system` is the machine's own.
     timezone: String = "system", Shape::Zone;

@@ -108,9 +108,46 @@ impl Workspace {
         self.root.join(SETTINGS_FILE)
     }
 
+    /// The schedules.
+    pub fn cron_file(&self) -> PathBuf {
+        self.root.join("cron.toml")
+    }
+    /// The workspace's own prices of models, where it has some (`models.toml`).
+    pub fn prices_file(&self) -> PathBuf {
+        self.root.join("models.toml")
+    }
+
+    /// What was put away, in a folder for each day.
+    pub fn trash_dir(&self) -> PathBuf {
+        self.root.join("trash")
+    }
+
     /// The database.
     pub fn database(&self) -> PathBuf {
         self.root.join("pm.db")
+    }
+
+    /// Makes a project's folder, named after its title; a name that is taken gets a number.
+    ///
+    /// # Errors
+    /// The folder, and why it cannot be made.
+    pub fn make_project_dir(&self, title: &str) -> Result<PathBuf, (PathBuf, std::io::Error)> {
+        use std::os::unix::fs::DirBuilderExt;
+        let name = slug(title);
+        for n in 1.. {
+            let folder = self.project_dir(&if n == 1 { name.clone() } else { format!("{name}-{n}") });
+            match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
+                Ok(()) => return Ok(folder),
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err((folder, e)),
+            }
+        }
+        unreachable!("some number is free")
+    }
+
+    /// Who the workforce is, when it converses with the operator.
+    pub fn soul(&self) -> PathBuf {
+        self.root.join("SOUL.md")
     }
 
     /// The operating file. `AGENTS.md` and `GEMINI.md` are links to it.
@@ -293,5 +330,25 @@ fn make_link(target: &Path, link: &Path) -> Result<(), ConfigError> {
         // Another process has just made it.
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && fs::read_link(link).is_ok_and(|to| to == target) => Ok(()),
         made => made.map_err(ConfigError::io("make the link", link)),
+    }
+}
+
+/// Letters, digits and single dashes, at most 40 of them.
+fn slug(title: &str) -> String {
+    let words: Vec<String> = title.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_lowercase).collect();
+    let name: String = words.join("-").chars().take(40).collect();
+    if name.is_empty() { "project".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_named_after_the_title() {
+        assert_eq!(slug("The Web-Site (v2)/../x"), "the-web-site-v2-x");
+        assert_eq!(slug("Übersicht"), "übersicht");
+        assert_eq!(slug("../.."), "project");
+        assert_eq!(slug(&"x".repeat(99)).len(), 40);
     }
 }

@@ -65,6 +65,8 @@ pub enum Act<'a> {
     AddJob(&'a JobSpec),
     /// In this project.
     AddTask(ProjectId),
+    /// A plan of this project, whose jobs are this urgent.
+    Plan(Option<ProjectId>, Priority),
     /// A card for a task of this project, if for one.
     Ask(Option<(TaskId, ProjectId)>),
     /// A change of a job that belongs to this project, to this priority if that is what changes.
@@ -101,6 +103,7 @@ impl Actor {
         match act {
             Act::AddJob(spec) => own(spec.project_id).and_then(|()| no_more_urgent(spec.priority)),
             Act::AddTask(project) => own(Some(*project)),
+            Act::Plan(project, priority) => own(*project).and_then(|()| no_more_urgent(*priority)),
             Act::Ask(task) => task.map_or(Ok(()), |(_, project)| own(Some(project))),
             Act::ChangeJob { job, .. } if *job == me.job => {
                 refuse(Rule::NotItself, format!("job {job} cannot end, restart or reprioritise itself"))
@@ -122,6 +125,11 @@ pub fn act_of<'a>(command: &'a Command, project: impl Fn(JobId) -> Option<Projec
         Command::SubmitProject { project } => Act::AddTask(*project),
         Command::ApproveProject { .. } | Command::RejectProject { .. } | Command::ReopenProject { .. } => Act::Steer("closing a project"),
         Command::Answer { .. } | Command::CancelDecision { .. } => Act::Steer("a decision"),
+        // A plan is a proposal; whether anything comes of it, only the operator says.
+        Command::NewPlan { project, priority, .. } => Act::Plan(*project, *priority),
+        Command::ApprovePlan { .. } | Command::RejectPlan { .. } | Command::EditPlan { .. } => Act::Steer("deciding on a plan"),
+        // It would be taken for the operator's own word.
+        Command::SendMessage { .. } | Command::ReadConversation { .. } => Act::Steer("speaking as the operator"),
         Command::VetoMemory { job, .. } => change(job, None),
         Command::ForgetMemory { .. } | Command::RestoreMemory { .. } | Command::EditMemory { .. } | Command::SettleMemory { .. } => {
             Act::Steer("changing what is remembered")
@@ -129,11 +137,15 @@ pub fn act_of<'a>(command: &'a Command, project: impl Fn(JobId) -> Option<Projec
         Command::PauseLane { .. } | Command::PauseEngine { .. } | Command::Drain { .. } => Act::Steer("steering the engine"),
         Command::PauseWorker { .. } | Command::RetireWorker { .. } => Act::Steer("steering workers"),
         Command::PauseBackend { .. } => Act::Steer("steering backends"),
+        Command::SetCron { .. } => Act::Steer("switching schedules"),
+        Command::RunCron { spec, .. } => Act::AddJob(spec),
+        Command::PinSkill { .. } | Command::CanarySkill { .. } => Act::Steer("choosing versions of skills"),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::PlanId;
     use super::*;
 
     const OWN: ProjectId = ProjectId(3);
@@ -191,5 +203,14 @@ mod tests {
         assert_eq!(may(&Command::SubmitProject { project: OTHER }), Err(Rule::OwnProject));
         assert_eq!(may(&Command::Kill { job: JobId(8), seen: None }), Ok(()));
         assert_eq!(may(&Command::Kill { job: JobId(11), seen: None }), Err(Rule::OwnProject));
+        let plan =
+            |project, level| Command::NewPlan { request: "x".into(), project, priority: Priority::new(level).unwrap(), on_failure: None };
+        assert_eq!(may(&plan(Some(OWN), 2)), Ok(()));
+        assert_eq!(may(&plan(Some(OTHER), 2)), Err(Rule::OwnProject));
+        assert_eq!(may(&plan(None, 2)), Err(Rule::OwnProject));
+        assert_eq!(may(&plan(Some(OWN), 0)), Err(Rule::OwnPriority));
+        assert_eq!(may(&Command::ApprovePlan { plan: PlanId(1), revision: None }), Err(Rule::OperatorOnly));
+        let said = Command::SendMessage { text: "x".into(), channel: "command line".into(), from: None, project: None };
+        assert_eq!(may(&said), Err(Rule::OperatorOnly));
     }
 }

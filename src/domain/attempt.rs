@@ -1,6 +1,7 @@
 //! One attempt at a job: one agent process, how it ended, and what it used.
 
 use super::agent::Limit;
+use super::cost::CostSource;
 use super::ids::{AttemptId, JobId, WorkerId};
 use super::time::Timestamp;
 use super::words::words;
@@ -152,6 +153,12 @@ pub struct Attempt {
     /// False: the figures are the estimate, since the backend never told.
     pub usage_known: bool,
     pub cost_usd: Option<f64>,
+    /// Who says so; `None` until it is told or over.
+    #[serde(default)]
+    pub cost_source: Option<CostSource>,
+    /// Tokens that stand in for what the backend never told.
+    #[serde(default)]
+    pub estimated: u64,
     /// Tokens reserved at claim: the estimate.
     pub estimate: u64,
     pub result_file: Option<String>,

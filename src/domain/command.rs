@@ -1,8 +1,9 @@
 //! What an operator may ask for. The console, the command line and the engine apply the same commands to the database.
 
-use super::ids::{AttemptId, DecisionId, JobId, MemoryId, ProjectId, WorkerId};
+use super::ids::{AttemptId, DecisionId, EntryId, JobId, MemoryId, MessageId, PlanId, ProjectId, WorkerId};
 use super::job::{JobSpec, JobState, Lane, Priority};
 use super::memory::Category;
+use super::plan::{OnFailure, PlanDocument};
 use super::recall::Settle;
 use serde::{Deserialize, Serialize};
 
@@ -83,10 +84,58 @@ pub enum Command {
     ReopenProject {
         project: ProjectId,
     },
+    /// Has a plan made; it is then proposed.
+    NewPlan {
+        request: String,
+        project: Option<ProjectId>,
+        /// Of its jobs.
+        priority: Priority,
+        /// `None`: as the plan itself says, else the setting.
+        on_failure: Option<OnFailure>,
+    },
+    /// Says yes to a plan: its jobs are made. `revision`: what was seen of it.
+    ApprovePlan {
+        plan: PlanId,
+        revision: Option<u32>,
+    },
+    /// Says no to a plan. One that is being made is given up.
+    RejectPlan {
+        plan: PlanId,
+        reason: String,
+    },
+    /// Puts another document in a plan's place; one that is not approved yet is then proposed. `revision`: what was edited.
+    EditPlan {
+        plan: PlanId,
+        document: Box<PlanDocument>,
+        revision: Option<u32>,
+    },
+    /// Says something to the workforce. Stored at once, triaged by the engine.
+    SendMessage {
+        text: String,
+        /// How it came: `console`, `command line`, …
+        channel: String,
+        /// Whoever wrote it, where that was not the operator.
+        from: Option<String>,
+        project: Option<ProjectId>,
+    },
+    /// The operator has seen the conversation up to here.
+    ReadConversation {
+        up_to: EntryId,
+    },
     /// Lifts a pause that a limit put on a backend, or holds the backend by hand.
     PauseBackend {
         backend: String,
         paused: bool,
+    },
+    /// Switches a schedule on or off; `None` leaves that to `cron.toml` again.
+    SetCron {
+        name: String,
+        enabled: Option<bool>,
+    },
+    /// Fires a schedule now.
+    RunCron {
+        name: String,
+        spec: Box<JobSpec>,
     },
     /// Keeps a memory away from a job's next attempts, or lets it come again.
     VetoMemory {
@@ -115,6 +164,17 @@ pub enum Command {
         memory: MemoryId,
         keep: Settle,
     },
+    /// Always gives this version of a skill, by its hash; `None`: the one that is in place.
+    PinSkill {
+        skill: String,
+        hash: Option<String>,
+    },
+    /// Gives the newest version of a skill to this share of the jobs, in percent, and `base` to the others; 100 ends it.
+    CanarySkill {
+        skill: String,
+        base: String,
+        percent: u8,
+    },
 }
 
 impl Command {
@@ -133,6 +193,10 @@ pub enum Applied {
     Done { message: String, undo: Option<Command> },
     /// A job was made, or an open one with the same dedup key exists.
     Added { job: JobId, existing: bool },
+    /// A plan is asked for.
+    Planned { plan: PlanId },
+    /// A message is stored.
+    Sent { message: MessageId },
     /// What the operator saw no longer holds.
     Stale { message: String },
     /// It cannot be done; the message says why and what to do.

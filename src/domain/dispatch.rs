@@ -2,6 +2,7 @@
 //! gates into words.
 
 use super::budget::{Budget, BudgetLimits};
+use super::caps::{Caps, Hold};
 use super::ids::JobId;
 use super::job::Priority;
 use super::queue::{Queue, QueuedJob};
@@ -110,6 +111,7 @@ pub struct Capacity {
     pub paused_lanes: BTreeSet<u8>,
     pub running: u32,
     pub budget: Budget,
+    pub caps: Caps,
     pub backends: BTreeMap<String, BackendCapacity>,
     /// What the host is short of.
     pub host: Option<String>,
@@ -135,6 +137,7 @@ impl Capacity {
             Gate::Lane => !self.paused_lanes.contains(&job.priority.lane().number()),
             Gate::Slot => self.running < self.slots(job.priority),
             Gate::Budget => self.affordable(job.priority, job.estimate, now),
+            Gate::Cap => self.cap_hold(job, job.estimate).is_none(),
             Gate::Backend => self.backend_hold(&job.backend, now).is_none(),
             Gate::Host => self.host.is_none(),
             Gate::Worker => {
@@ -187,6 +190,11 @@ impl Capacity {
         priority == Priority::P0 || self.running == 0 || (!self.budget.pressed() && sum <= self.limits.budget.tokens)
     }
 
+    /// The spending cap that a job of this size would pass. For a size that is known better only after the pick, as `affordable`.
+    pub fn cap_hold(&self, job: &QueuedJob, estimate: u64) -> Option<Hold> {
+        self.caps.hold(&job.backend, job.purse, estimate)
+    }
+
     pub(super) fn backend_hold(&self, name: &str, now: Timestamp) -> Option<BackendHold<'_>> {
         self.backends.get(name).map_or(Some(BackendHold::Unknown), |b| b.hold(now))
     }
@@ -222,13 +230,20 @@ pub fn pick<'q>(queue: &'q Queue, capacity: &Capacity, passed: &BTreeSet<JobId>,
     look(queue, capacity, passed, now).starts
 }
 
+/// The spending caps that keep jobs from starting which could start otherwise: when `pick` finds none. At the same cost.
+pub fn held_by_caps(queue: &Queue, capacity: &Capacity, passed: &BTreeSet<JobId>, now: Timestamp) -> Vec<Hold> {
+    look(queue, capacity, passed, now).holds
+}
+
 /// What a look through the queue finds.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Look<'q> {
     /// The job that starts now.
     pub starts: Option<&'q QueuedJob>,
     /// A job ahead of it that is held by the token budget and lets none but P0 pass any more.
     pub bars: Option<&'q QueuedJob>,
+    /// The spending caps that hold jobs which could start otherwise, each once.
+    pub holds: Vec<Hold>,
     /// How many jobs it took to find out.
     #[cfg(test)]
     looked_at: usize,
@@ -254,11 +269,20 @@ pub(super) fn look<'q>(queue: &'q Queue, capacity: &Capacity, passed: &BTreeSet<
             continue;
         }
         let due = capacity.opens(Gate::Date, job, now) && !passed.contains(&job.id);
-        if due && capacity.affords(job.priority, job.estimate, taken) {
+        let hold = capacity.cap_hold(job, job.estimate);
+        if due && hold.is_none() && capacity.affords(job.priority, job.estimate, taken) {
             found.starts = Some(job);
             return found;
         }
-        if due && !capacity.budget.pressed() && now.since(job.queued_at) > patience {
+        if let Some(hold) = hold {
+            if !found.holds.iter().any(|h| h.project == hold.project) {
+                found.holds.push(hold);
+            }
+            // Smaller ones of its class may fit below the cap.
+            if capacity.cap_hold(job, head.smallest()).is_none() && capacity.affords(job.priority, head.smallest(), taken) {
+                order.after(head);
+            }
+        } else if due && !capacity.budget.pressed() && now.since(job.queued_at) > patience {
             found.bars = Some(job);
         } else if capacity.affords(job.priority, head.smallest(), taken) {
             order.after(head);

@@ -57,3 +57,15 @@ id!(
     /// A round of review of a job's result.
     ReviewId
 );
+id!(
+    /// A plan: proposed work, as tasks with dependencies.
+    PlanId
+);
+id!(
+    /// A message of the operator, or one that was forwarded to them.
+    MessageId
+);
+id!(
+    /// One thing that was said in the conversation.
+    EntryId
+);

@@ -35,6 +35,8 @@ pub struct QueuedJob {
     /// The worker of its last attempt: a retry goes back to its session.
     pub last_worker: Option<WorkerId>,
     pub project_id: Option<ProjectId>,
+    /// Its project, where projects have spending caps: it meets its own.
+    pub purse: Option<ProjectId>,
     /// Tokens to reserve.
     pub estimate: u64,
 }
@@ -47,6 +49,7 @@ struct ClassKey {
     priority: Priority,
     backend: String,
     worker: Option<String>,
+    purse: Option<ProjectId>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -181,7 +184,7 @@ impl Queue {
 
     fn class_key(&self, job: &QueuedJob) -> ClassKey {
         let dated = job.ready_at.is_some_and(|at| self.dated.contains(&(at, job.id)));
-        ClassKey { dated, priority: job.priority, backend: job.backend.clone(), worker: job.worker.clone() }
+        ClassKey { dated, priority: job.priority, backend: job.backend.clone(), worker: job.worker.clone(), purse: job.purse }
     }
 }
 
@@ -295,6 +298,7 @@ pub(super) mod tests {
             worker: None,
             last_worker: None,
             project_id: None,
+            purse: None,
             estimate: 1000,
         }
     }

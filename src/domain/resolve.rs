@@ -34,7 +34,7 @@ pub fn resolve(job: &QueuedJob, folder: Option<&str>, workers: &[Worker]) -> Res
         };
     }
     // A judgement on other work is made by itself: no session shall remember it, and none shall colour it.
-    if matches!(job.kind, Kind::Capture | Kind::Consolidate | Kind::Review) {
+    if matches!(job.kind, Kind::Capture | Kind::Consolidate | Kind::Review | Kind::Triage) {
         return Resolution::New;
     }
     let fits = |w: &&Worker| {
@@ -47,6 +47,8 @@ pub fn resolve(job: &QueuedJob, folder: Option<&str>, workers: &[Worker]) -> Res
         workers
             .iter()
             .filter(fits)
+            // Who converses is there for the operator, and remembers nothing but the conversation.
+            .filter(|w| !w.name.starts_with(CONVERSATION))
             .filter(|w| w.persistent && w.project_id == of && (of.is_some() || folder.is_none_or(|dir| w.directory == dir)))
             .min_by_key(|w| (w.persona != job.persona, w.model != job.model, Reverse(w.last_used_at), w.id))
     };
@@ -60,6 +62,9 @@ pub fn resolve(job: &QueuedJob, folder: Option<&str>, workers: &[Worker]) -> Res
 fn free(w: &Worker) -> bool {
     w.status == WorkerStatus::Idle && w.attempt.is_none()
 }
+
+/// How the names of the workers begin that converse with the operator: they take only jobs that name them.
+pub const CONVERSATION: &str = "conversation-";
 
 /// When a session has grown old.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +142,16 @@ mod tests {
         assert_eq!(resolve(&of_project, Some("/shop"), &workers[..1]), Resolution::New, "a warm session elsewhere is of no use");
         let asked = QueuedJob { worker: Some("ada".into()), ..of_project };
         assert_eq!(resolve(&asked, Some("/shop"), &workers), used(1), "the operator may know better");
+    }
+
+    #[test]
+    fn who_converses_takes_only_what_names_it_and_a_judgement_is_made_by_itself() {
+        let workers = [worker(1, "conversation-claude")];
+        assert_eq!(resolve(&any(), None, &workers), Resolution::New);
+        assert_eq!(resolve(&QueuedJob { worker: Some("conversation-claude".into()), ..any() }, None, &workers), used(1));
+        for kind in [Kind::Triage, Kind::Review] {
+            assert_eq!(resolve(&QueuedJob { kind, ..any() }, None, &[worker(1, "ada")]), Resolution::New);
+        }
     }
 
     #[test]

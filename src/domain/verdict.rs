@@ -13,6 +13,8 @@ words!(
         Lane = "lane",
         Slot = "slot",
         Budget = "budget",
+        /// A spending cap.
+        Cap = "cap",
         Backend = "backend",
         Host = "host",
         Worker = "worker",

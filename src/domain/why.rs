@@ -75,7 +75,7 @@ fn order(job: &QueuedJob, queue: &Queue, capacity: &Capacity, now: Timestamp) ->
 impl Capacity {
     /// What each gate but those of a waiting job (dependency, decision) and the order says of a queued job.
     pub fn gates(&self, job: &QueuedJob, now: Timestamp) -> Vec<Verdict> {
-        let gates = [Gate::Engine, Gate::Date, Gate::Lane, Gate::Slot, Gate::Budget, Gate::Backend, Gate::Host, Gate::Worker];
+        let gates = [Gate::Engine, Gate::Date, Gate::Lane, Gate::Slot, Gate::Budget, Gate::Cap, Gate::Backend, Gate::Host, Gate::Worker];
         gates.into_iter().map(|gate| self.verdict(gate, job, now)).collect()
     }
 
@@ -86,6 +86,7 @@ impl Capacity {
             Gate::Lane => lane_words(job),
             Gate::Slot => self.slot_words(job),
             Gate::Budget => self.budget_words(job, now),
+            Gate::Cap => self.cap_words(job),
             Gate::Backend => self.backend_words(&job.backend, now),
             Gate::Host => match &self.host {
                 Some(says) => (says.clone(), "memory or disk is freed, or the low-water mark lowered in orc.toml".into()),
@@ -129,6 +130,18 @@ impl Capacity {
             says = format!("nothing else runs: {says}");
         }
         (says, unblock)
+    }
+
+    fn cap_words(&self, job: &QueuedJob) -> (String, String) {
+        match self.cap_hold(job, job.estimate) {
+            Some(hold) => {
+                let says = format!("spending hold: {}", hold.says());
+                let ends = if hold.project.is_none() { "midnight comes, " } else { "" };
+                (says, format!("{ends}the operator allows more, or the cap is raised in orc.toml"))
+            }
+            None if !self.caps.limits.any() => ("there are no spending caps".into(), String::new()),
+            None => ("within the spending caps".into(), String::new()),
+        }
     }
 
     fn backend_words(&self, name: &str, now: Timestamp) -> (String, String) {

@@ -4,7 +4,7 @@
 use super::input::Probe;
 use super::live::Live;
 use super::state::{Effect, State};
-use crate::domain::{AttemptId, ExitReport, Kind, Outcome, Priority, Timestamp};
+use crate::domain::{AttemptId, CostSource, ExitReport, Kind, Outcome, Priority, ProjectId, Timestamp};
 use crate::store::{OpenAttempt, StoreError, Tx};
 
 impl State {
@@ -88,9 +88,9 @@ impl State {
         }
     }
 
-    pub(super) fn enter(&mut self, o: &OpenAttempt, job: Option<(Kind, Priority)>, spent: u64) {
+    pub(super) fn enter(&mut self, o: &OpenAttempt, job: Option<(Kind, Priority, Option<ProjectId>)>, spent: u64) {
         let a = &o.attempt;
-        let (kind, priority) = job.unwrap_or((Kind::Other, Priority::P2));
+        let (kind, priority, project) = job.unwrap_or((Kind::Other, Priority::P2, None));
         self.lives.insert(
             a.id,
             Live {
@@ -98,6 +98,9 @@ impl State {
                 title: o.job_title.clone(),
                 kind,
                 priority,
+                project,
+                model: a.model.clone(),
+                told_usd: a.cost_usd.filter(|_| a.cost_source == Some(CostSource::Reported)),
                 backend: a.backend.clone(),
                 worker_name: a.worker.clone(),
                 started_at: a.started_at,

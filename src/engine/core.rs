@@ -1,5 +1,6 @@
 //! The engine's step: a batch of inputs goes in, one transaction is committed, effects come out.
 
+use super::dedup::FirstTier;
 use super::evidence::Evidence;
 use super::input::{Input, Link};
 use super::launcher::Launcher;
@@ -32,6 +33,8 @@ pub struct Parts<L> {
     pub launcher: L,
     /// Who is asked for memories; `None`: jobs get none, and nothing is learned from them.
     pub memories: Option<Box<dyn Memories>>,
+    /// The first tier of dedup, where it is outside this process.
+    pub dedup: Option<Box<dyn FirstTier>>,
     /// Who fixes and copies what is reviewed, and makes work trees ready.
     pub evidence: Box<dyn Evidence>,
     /// Which backends could review now: installed, signed in.
@@ -53,6 +56,7 @@ pub struct Core<L> {
     store: Store,
     launcher: L,
     memories: Option<Box<dyn Memories>>,
+    dedup: Option<Box<dyn FirstTier>>,
     evidence: Box<dyn Evidence>,
     outboxes: mpsc::UnboundedReceiver<(Link, mpsc::Sender<EngineFrame>)>,
     publish: watch::Sender<Arc<Snapshot>>,
@@ -74,6 +78,7 @@ impl<L: Launcher> Core<L> {
             backends,
             launcher,
             memories,
+            dedup,
             evidence,
             usable,
             shim,
@@ -84,6 +89,7 @@ impl<L: Launcher> Core<L> {
             watch_host,
         } = parts;
         let epoch = store.write(|tx| tx.take_epoch("engine", now))?;
+        let prices = super::reload::prices_of(&workspace);
         let state = State {
             workspace_id: store.workspace_id()?,
             host_name: crate::os::host::name(),
@@ -94,6 +100,7 @@ impl<L: Launcher> Core<L> {
             workspace,
             settings,
             backends,
+            prices,
             last_event: 0,
             switches: EngineState::default(),
             queue: Queue::default(),
@@ -109,16 +116,28 @@ impl<L: Launcher> Core<L> {
             starting: BTreeMap::new(),
             remembers: memories.is_some(),
             forgetful: None,
+            cron: super::cron::Cron::default(),
+            dedup: super::dedup::Dedup::new(dedup.is_some()),
             review_at: None,
             learn_at: None,
             usable,
             gate_due: true,
+            plans_due: true,
+            talk_due: true,
+            next_message: None,
+            again_at: None,
             asked: BTreeSet::new(),
             swept: false,
+            midnight: now,
+            next_midnight: now,
+            warned: BTreeSet::new(),
             next_date: None,
             next_deadline: None,
             reembedding: None,
-            cards: Vec::new(),
+            pending: Vec::new(),
+            feed: super::channel::ConsoleFeed::default(),
+            unseen: 0,
+            proposed: Vec::new(),
             streaks: BTreeMap::new(),
             stand_ins: BTreeMap::new(),
             context_tokens: super::why::CONTEXT,
@@ -131,6 +150,8 @@ impl<L: Launcher> Core<L> {
             lane_rows: Default::default(),
             today_at: None,
             unread: None,
+            shelf: None,
+            broken_skills: BTreeMap::new(),
             today_old: false,
             trouble: None,
             changed: true,
@@ -139,7 +160,7 @@ impl<L: Launcher> Core<L> {
             published: None,
             rng: fastrand::Rng::with_seed(seed),
         };
-        let mut core = Core { store, launcher, memories, evidence, outboxes, publish, state };
+        let mut core = Core { store, launcher, memories, dedup, evidence, outboxes, publish, state };
         core.load(now)?;
         Ok(core)
     }
@@ -195,6 +216,9 @@ impl<L: Launcher> Core<L> {
     fn transact(&mut self, now: Timestamp, inputs: Vec<Input>, out: &mut Vec<Effect>) -> Result<(), StoreError> {
         let Core { store, state, .. } = self;
         state.look_at_host(now);
+        if state.cron.clock(now) {
+            state.wake_at = Some(now);
+        }
         // Nothing is due and nobody changed anything: no need to look further than at what has come in.
         if inputs.iter().all(Input::is_soft) && state.wake_at.is_none_or(|t| t > now) && store.last_event()? == state.last_event {
             if inputs.is_empty() {
@@ -216,6 +240,8 @@ impl<L: Launcher> Core<L> {
             state.lift_pauses(tx, now)?;
             state.sync(tx, now, out)?;
             state.remember(tx, now, out)?;
+            state.cron(tx, now, out)?;
+            state.sync(tx, now, out)?;
             if state.next_deadline.is_some_and(|t| t <= now) {
                 tx.expire_decisions(now)?;
                 state.sync(tx, now, out)?;
@@ -224,17 +250,13 @@ impl<L: Launcher> Core<L> {
                 tx.release_dates(now)?;
                 state.sync(tx, now, out)?;
             }
-            // Each round moves on as far as it goes by itself; a round has few steps.
-            while state.gate(tx, now, out)? {
-                state.sync(tx, now, out)?;
-            }
+            state.settle_all(tx, now, out)?;
+            state.begin_day(tx, now)?;
             state.dispatch(tx, now, out)?;
+            state.warn_of_caps(tx, now)?;
             state.sync(tx, now, out)?;
-            // A start that failed at once may have been a reviewer's.
-            while state.gate(tx, now, out)? {
-                state.sync(tx, now, out)?;
-            }
-            Ok(())
+            // A start that failed at once may have been a reviewer's, a planner's, one that answers a message.
+            state.settle_all(tx, now, out)
         })
     }
 
@@ -251,6 +273,11 @@ impl<L: Launcher> Core<L> {
                 Effect::Close(link) => self.state.on_link_gone(link),
                 Effect::Launch(launch) => self.launcher.launch(*launch),
                 Effect::Probe(attempt) => self.launcher.probe(&attempt),
+                Effect::Dedup(request) => {
+                    if let Some(tier) = &mut self.dedup {
+                        tier.ask(request);
+                    }
+                }
                 Effect::Evidence(request) => self.evidence.ask(request),
                 Effect::Memory(request) => {
                     if let Some(memories) = &mut self.memories {

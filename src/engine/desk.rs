@@ -1,14 +1,17 @@
 //! The console's desk: a thread with a database connection of its own that answers questions and applies commands, so that
 //! neither the console nor the engine ever waits for the other.
 
+use super::health::{self, Site};
 use super::library::Library;
 use super::step::{self, StepError};
 use super::why;
-use crate::config::{Settings, Workspace};
-use crate::domain::{Attempt, AttemptId, Command, JobId, JobPage, JobsFrom, MemoryId, PromptPart, WorkerId};
+use crate::config::{Settings, Workspace, backends};
+use crate::domain::{
+    Attempt, AttemptId, Command, ComponentHealth, CostBy, JobId, JobPage, JobsFrom, MemoryId, PromptPart, WorkerId, components,
+};
 use crate::memory::Semantic;
 use crate::os::clock;
-use crate::store::{Store, StoreError, apply};
+use crate::store::{Period, Store, StoreError, apply};
 use crate::wire::{Answer, From, JobDetail, Query, SpooledEvent, WorkerDetail, files};
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -19,6 +22,9 @@ use tokio::sync::mpsc;
 const RESULT_CUT: usize = 256 * 1024;
 /// How many events of a job, attempts of a worker.
 const NEWEST: usize = 200;
+/// What a console is told of the clock: so far ahead, and so many past fires.
+const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
+const PAST: usize = 50;
 
 /// Called after a command has changed the database.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -125,12 +131,83 @@ impl Open {
                 Answer::Memory(Box::new(self.memory()?.get(*memory)?.ok_or(crate::memory::MemoryError::Unknown(*memory))?))
             }
             Query::Recalls { job } => Answer::Recalls { job: *job, recalls: self.store()?.recalls(*job)? },
+            Query::Plans { page } => {
+                let mut rows = self.store()?.plans(crate::domain::Page { limit: page.limit + 1, ..*page })?;
+                let more = rows.len() > page.limit;
+                rows.truncate(page.limit);
+                Answer::Plans { page: *page, rows, more }
+            }
+            Query::Plan { plan } => {
+                let settings = self.settings();
+                Answer::Plan(Box::new(super::plans::detail(self.store()?, &settings, *plan)?))
+            }
+            Query::Conversation { page } => {
+                let mut entries = self.store()?.conversation(crate::domain::Page { limit: page.limit + 1, ..*page })?;
+                let more = entries.len() > page.limit;
+                entries.truncate(page.limit);
+                Answer::Conversation { page: *page, entries, more }
+            }
+            Query::Cron { past } => {
+                let (workspace, settings) = (self.workspace.clone(), self.settings());
+                let backends = crate::config::backends(&workspace, &settings).map(|(known, _)| known).unwrap_or_default();
+                let store = self.store()?;
+                let known = |name: &str| backends.contains_key(name);
+                let view = super::cron_view(store, &workspace, &settings, known, DAY, clock::now())?;
+                // The first one, until the console knows their names.
+                let name = past.clone().or_else(|| view.rows.first().map(|r| r.name.clone()));
+                let fires = name.map(|n| store.fires(Some(&n), PAST)).transpose()?.unwrap_or_default();
+                Answer::Cron { view: Box::new(view), past: past.clone(), fires }
+            }
+            Query::Skills => {
+                let workspace = self.workspace.clone();
+                Answer::Skills(super::shelf::rows(self.store()?, &workspace)?)
+            }
+            Query::Skill { name } => {
+                let workspace = self.workspace.clone();
+                Answer::Skill(Box::new(super::shelf::detail(self.store()?, &workspace, name)?))
+            }
+            Query::Costs { by, within } => self.costs(*by, within.as_ref())?,
+            Query::Health => Answer::Health(self.health()),
             Query::Command(command) if command.is_of_memory() => {
                 let applied = super::library::apply(&self.memory()?, command, clock::now())?;
                 Answer::Applied { command: command.clone(), applied }
             }
             Query::Command(command) => self.command(command)?,
         })
+    }
+
+    fn costs(&mut self, by: CostBy, within: Option<&(CostBy, String)>) -> Result<Answer, DeskError> {
+        let (settings, now) = (self.settings(), clock::now());
+        let backends = backends(&self.workspace, &settings).map(|b| b.0).unwrap_or_default();
+        let prices = super::reload::prices_of(&self.workspace);
+        let store = self.store()?;
+        let overview = super::costs::overview(store, &settings, &backends, &prices, Period::ever(), now)?;
+        // A day is a stretch of time; every other line has a key.
+        let (period, inside) = match within {
+            Some((CostBy::Day, day)) => (super::costs::of_day(&settings, day, now), None),
+            Some((by, key)) => (Period::ever(), Some((*by, key.as_str()))),
+            None => (Period::ever(), None),
+        };
+        let rows = store.costs_within(by, inside, period, now, |at| settings.day(at))?;
+        Ok(Answer::Costs { by, within: within.cloned(), overview: Box::new(overview), rows })
+    }
+
+    fn health(&mut self) -> Vec<ComponentHealth> {
+        // As they stand in the file: what is wrong with it is a finding.
+        let read = self.settings.reread(&self.workspace);
+        let settings = self.settings();
+        let memory = self.memory().map_err(|e| (e.to_string(), "mend or move the folder memory/: until then jobs go without".to_owned()));
+        let mut found = health::memories(memory.as_ref().map_err(Clone::clone), &settings, Some(&self.workspace));
+        found.push(health::embedding(&settings));
+        let site = Site {
+            workspace: Ok(&self.workspace),
+            settings: read.as_ref().map_err(|problems| (problems.to_string().replace('\n', "; "), String::new())),
+            backends: backends(&self.workspace, &settings).map_err(|e| (e.to_string(), String::new())),
+            engine: health::facts(&self.workspace),
+            now: clock::now(),
+            memory: found,
+        };
+        components(&health::examine(site))
     }
 
     fn memory(&mut self) -> Result<Semantic, DeskError> {
@@ -146,6 +223,12 @@ impl Open {
         // A console asks for no number of attempts: the setting decides.
         if let Command::AddJob { spec } = &mut asked {
             spec.max_attempts = self.settings().max_attempts;
+        }
+        if let Command::EditPlan { document, .. } = &asked
+            && let Err(e) = document.check(self.settings().plan_max_tasks as usize)
+        {
+            let applied = crate::domain::Applied::Refused { message: format!("that is no plan: {e}") };
+            return Ok(Answer::Applied { command: command.clone(), applied });
         }
         let applied = self.store()?.write(|tx| apply(tx, &asked, &who, now))?;
         (self.wake)();
@@ -181,6 +264,8 @@ impl Open {
         Ok(JobDetail {
             result: result(&attempts),
             reviews: store.reviews(id)?,
+            skills: store.skills_of(id)?,
+            suggested: store.suggested_skills(id)?,
             dependencies: store.dependencies(id)?,
             dependents: store.dependents(id)?,
             attempts,

@@ -2,11 +2,12 @@
 
 use super::launcher::Launch;
 use super::prompt::{Guide, PromptInput, assemble};
+use super::skills::Outfit;
 use super::state::{Effect, State};
-use crate::config::{Backend, RenderInput, in_repository};
+use crate::config::{Backend, RenderInput, Skill, in_repository};
 use crate::domain::{
     AttemptId, BackendCapacity, ExitReport, Job, JobId, Origin, Outcome, PromptDocument, QueuedJob, Resolution, Timestamp, Worker,
-    WorkerStatus, pick, recall_ceiling, resolve, rotation, sha256_hex,
+    WorkerStatus, held_by_caps, pick, recall_ceiling, resolve, rotation, sha256_hex,
 };
 use crate::store::{Claim, NewWorker, QueuedRow, StoreError, Tx};
 use crate::wire::{AttemptLimits, AttemptSpec, PROTOCOL, files};
@@ -45,7 +46,13 @@ impl State {
         let mut passed = BTreeSet::new();
         for _ in 0..self.capacity.limits.burst {
             self.queue.ripen(now);
-            let Some(job) = pick(&self.queue, &self.capacity, &passed, now).cloned() else { return Ok(()) };
+            let Some(job) = pick(&self.queue, &self.capacity, &passed, now).cloned() else {
+                if self.capacity.caps.limits.any() {
+                    let holds = held_by_caps(&self.queue, &self.capacity, &passed, now);
+                    self.ask_for_more(tx, &holds, now)?;
+                }
+                return Ok(());
+            };
             passed.insert(job.id);
             if self.start(tx, &job, now, out)? {
                 self.capacity.started(&job, now);
@@ -82,6 +89,7 @@ impl State {
             c.set_workers(&self.workers);
         }
         c.budget.press(&c.limits.budget, self.queue.len(), now);
+        self.count_open();
     }
 
     /// A queued row with its estimate.
@@ -89,7 +97,7 @@ impl State {
         let row = super::failover::placed(row, &self.stand_ins);
         let uses_model = self.backends.get(&row.backend).is_none_or(Backend::uses_model);
         let work = self.expected.work(row.kind);
-        super::why::queued_job(row, self.context_tokens, work, uses_model)
+        super::why::queued_job(row, self.context_tokens, work, uses_model, &self.capacity.caps)
     }
 
     /// Claims a job and prepares its launch; false where it cannot start after all.
@@ -120,7 +128,18 @@ impl State {
         {
             self.rotate(tx, worker, &why, now)?;
         }
-        let (document, broken) = match self.assemble(tx, &job, &backend, known.as_ref(), repository.is_some()) {
+        let outfit = match backend.uses_model() {
+            true => self.skills_for(tx, &job, known.as_ref(), now).map_err(|e| e.to_string()),
+            false => Ok(Outfit::default()),
+        };
+        let (outfit, assembled) = match outfit {
+            Ok(outfit) => {
+                let document = self.assemble(tx, &job, &backend, known.as_ref(), repository.is_some(), &outfit.skills);
+                (outfit, document)
+            }
+            Err(message) => (Outfit::default(), Err(message)),
+        };
+        let (document, broken) = match assembled {
             Ok(document) => {
                 self.context_tokens = crate::domain::estimate(&document.system);
                 (document, None)
@@ -131,7 +150,7 @@ impl State {
         let recalls = broken.is_none() && backend.uses_model() && self.recalls(job.spec.kind);
         let ceiling = if recalls { recall_ceiling(self.settings.recall_count) } else { 0 };
         let estimate = if backend.uses_model() { document.tokens + ceiling + self.expected.work(job.spec.kind) } else { 0 };
-        if !self.capacity.affordable(queued.priority, estimate, now) {
+        if !self.capacity.affordable(queued.priority, estimate, now) || self.capacity.cap_hold(queued, estimate).is_some() {
             // The prompt turned out longer than it was taken for: it is weighed again by what it really is.
             self.queue.insert(QueuedJob { estimate, ..queued.clone() });
             return Ok(false);
@@ -159,12 +178,18 @@ impl State {
         };
         let Some(attempt) = tx.claim(&claim, now)? else { return Ok(false) };
         let Some(open) = tx.open_attempt(attempt)? else { return Ok(false) };
+        tx.note_skills(attempt, &outfit.given)?;
+        if backend.uses_model() {
+            tx.suggest_skills(job.id, &outfit.suggested)?;
+        }
         if backend.name != job.spec.backend && job.guide.is_none() {
             let text = format!("{} is paused: {} takes it", job.spec.backend, backend.name);
             self.note(tx, "failover", "info", job.id, attempt, &text, now)?;
         }
-        self.enter(&open, Some((job.spec.kind, job.spec.priority)), 0);
+        self.enter(&open, Some((job.spec.kind, job.spec.priority, job.spec.project_id)), 0);
         self.capacity.budget.reserve(attempt, estimate);
+        let takes = self.capacity.caps.expects(&backend.name, estimate);
+        self.capacity.caps.reserve(job.spec.project_id, takes);
         if let Some(w) = self.workers.iter_mut().find(|w| w.id == worker.id) {
             w.status = WorkerStatus::Working;
             w.attempt = Some(attempt);
@@ -267,11 +292,9 @@ impl State {
         backend: &Backend,
         worker: Option<&Worker>,
         repository: bool,
+        skills: &[Skill],
     ) -> Result<PromptDocument, String> {
         let project = job.spec.project_id.and_then(|p| tx.project(p).ok().flatten()).map(|p| p.title);
-        let mut skills = worker.map(|w| w.skills.clone()).unwrap_or_default();
-        let more: Vec<String> = job.spec.skills.iter().filter(|s| !skills.contains(s)).cloned().collect();
-        skills.extend(more);
         let wrong = |e: StoreError| e.to_string();
         let mut answers = tx.decisions_of(job.id).map_err(wrong)?;
         let review = job.guide.map(|g| tx.review(g)).transpose().map_err(wrong)?.flatten();
@@ -299,7 +322,7 @@ impl State {
                 guide,
                 project: project.as_deref(),
                 persona: job.spec.persona.as_deref().or(worker.and_then(|w| w.persona.as_deref())),
-                skills: &skills,
+                skills,
                 handover: worker.filter(|w| w.session.is_none()).and_then(|w| w.handover.as_deref()),
                 uses_model: backend.uses_model(),
             },

@@ -1,7 +1,11 @@
 //! The end of an attempt: one transaction for attempt, worker, budget and job.
 
+use super::live::Live;
+use super::plans::Delivered;
 use super::state::{Effect, State};
-use crate::domain::{DecisionState, ExitReport, Limit, LimitKind, Next, Outcome, Timestamp, after, pause, reservation, with_questions};
+use crate::domain::{
+    Charge, DecisionState, ExitReport, Limit, LimitKind, Next, Outcome, Timestamp, after, charge, pause, reservation, with_questions,
+};
 use crate::store::{Finish, StoreError, Tx};
 use std::time::Duration;
 
@@ -35,6 +39,13 @@ impl State {
             Ok(judged) => (report, judged),
             Err(message) => (ExitReport { outcome: Outcome::Error, message, ..report }, None),
         };
+        // What a planner delivered has to be a plan; one that asked the operator has more time.
+        let planned = if open + answered == 0 { self.planned(tx, &job, &report)? } else { None };
+        // What a triage answered has to be one.
+        let (report, triage) = match self.sorted(tx, &job, &report, now)? {
+            Ok(triage) => (report, triage),
+            Err(message) => (ExitReport { outcome: Outcome::Error, message, ..report }, None),
+        };
         if let Some(limit) = &report.limit
             && report.outcome != Outcome::Ok
         {
@@ -45,6 +56,7 @@ impl State {
         let next = after(&report, job.attempts, job.spec.max_attempts, job.losses, &self.settings.retry(), self.rng.f64(), now);
         let next = with_questions(next, open, answered);
         let next = match row {
+            _ if next == Next::Done && planned.as_ref().is_some_and(|p| p.read.is_err()) => Next::Reviewing,
             Some(a) if next == Next::Done && self.opens_gate(tx, &job, &a, now)? => Next::Reviewing,
             _ => next,
         };
@@ -58,9 +70,11 @@ impl State {
             live.estimate.max(live.spent)
         };
         let (done, reviewed) = (next == Next::Done, next == Next::Reviewing);
-        let finish = Finish { report: &report, next, budgeted, recorded: live.spent, drop_session: report.session_unknown };
+        let charge = self.charge(tx, &live, &report, budgeted, uses_model)?;
+        let finish = Finish { report: &report, next, budgeted, recorded: live.spent, charge, drop_session: report.session_unknown };
         if tx.finish(&finish, now)? {
             self.capacity.budget.spend(Some(attempt), budgeted.saturating_sub(live.spent), now);
+            self.settle_caps(&live, if report.usage_known { report.usage } else { live.usage }, &charge);
             if let Some(lesson) = lesson {
                 self.keep(tx, lesson, now, out)?;
             }
@@ -70,8 +84,19 @@ impl State {
             if let Some((review, judgement)) = judged {
                 self.keep_judgement(tx, &review, &judgement)?;
             }
-            if reviewed {
-                tx.open_review(&job, attempt, 0, self.settings.review_threshold, now)?;
+            if let Some((message, triage)) = triage {
+                tx.triaged(message, &triage, &live.backend, now)?;
+            }
+            match planned {
+                Some(Delivered { plan, read: Err(why) }) if reviewed => self.send_back(tx, &plan, &job, attempt, &why, now)?,
+                Some(Delivered { plan, read: Ok(document) }) => {
+                    tx.keep_plan(plan.id, &document)?;
+                    if reviewed {
+                        tx.open_review(&job, attempt, 0, self.settings.review_threshold, now)?;
+                    }
+                }
+                _ if reviewed => drop(tx.open_review(&job, attempt, 0, self.settings.review_threshold, now)?),
+                _ => {}
             }
             if report.outcome == Outcome::Ok && report.usage_known && uses_model {
                 let prompt = reservation(job.spec.prompt.len() as u64, self.context_tokens, 0, true);
@@ -84,6 +109,7 @@ impl State {
         }
         self.capacity.budget.release(attempt);
         self.lives.remove(&attempt);
+        self.count_open();
         self.adopting.remove(&attempt);
         self.acked.remove(&attempt);
         self.starting.remove(&attempt);
@@ -92,6 +118,15 @@ impl State {
             out.retain(|e| !matches!(e, Effect::Close(l) if *l == link));
         }
         Ok(())
+    }
+
+    /// What an attempt has cost: by its backend's own words, else by the table.
+    fn charge(&self, tx: &Tx<'_>, live: &Live, report: &ExitReport, budgeted: u64, uses_model: bool) -> Result<Charge, StoreError> {
+        let usage = if report.usage_known { report.usage } else { live.usage };
+        let untold = if report.usage_known { 0 } else { budgeted.saturating_sub(usage.budgeted(self.settings.cache_read_weight)) };
+        let model = tx.attempt_row(report.attempt)?.and_then(|a| a.model);
+        let price = model.as_deref().and_then(|m| self.prices.of(m));
+        Ok(charge(report.cost_usd.or(live.told_usd), usage, untold, uses_model, price))
     }
 
     /// A backend refused: it rests.

@@ -3,7 +3,8 @@
 use super::input::Link;
 use super::live::one_line;
 use super::state::{Effect, LinkState, State};
-use crate::domain::{AgentEvent, AttemptId, ExitReport, Timestamp, sha256_hex};
+use crate::config::Backend;
+use crate::domain::{AgentEvent, AttemptId, ExitReport, Timestamp, charge, sha256_hex};
 use crate::store::{StoreError, Tx};
 use crate::wire::{EngineFrame, Heartbeat, Hello, PROTOCOL, ShimFrame, SpooledEvent};
 
@@ -118,8 +119,12 @@ impl State {
             live.last = line;
         }
         match &e.event {
-            AgentEvent::Session { id, .. } => {
+            AgentEvent::Session { id, model, .. } => {
                 tx.set_session(attempt, id)?;
+                if let Some(model) = model {
+                    tx.set_model(attempt, model)?;
+                    live.model.get_or_insert_with(|| model.clone());
+                }
                 if let Some(w) = self.workers.iter_mut().find(|w| w.attempt == Some(attempt)) {
                     w.session = Some(id.clone());
                 }
@@ -129,8 +134,12 @@ impl State {
                 let delta = total.saturating_sub(live.spent);
                 live.spent = live.spent.max(total);
                 live.usage = *usage;
-                live.cost_usd = cost_usd.unwrap_or(live.cost_usd);
-                tx.set_usage(attempt, *usage, *cost_usd, delta, now)?;
+                live.told_usd = cost_usd.or(live.told_usd);
+                let uses_model = self.backends.get(&live.backend).is_none_or(Backend::uses_model);
+                let price = live.model.as_deref().and_then(|m| self.prices.of(m));
+                let charge = charge(live.told_usd, *usage, 0, uses_model, price);
+                live.cost_usd = charge.usd.unwrap_or(live.cost_usd);
+                tx.set_usage(attempt, *usage, &charge, delta, now)?;
                 self.budget_spent(attempt, delta, now);
             }
             AgentEvent::Limited { limit } => {

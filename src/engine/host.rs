@@ -150,7 +150,7 @@ struct Engine {
 
 impl Engine {
     fn run(self) -> Result<String, HostError> {
-        let Engine { workspace, settings, library, backends, demo, publish, store, lock, inputs, mut inbox } = self;
+        let Engine { workspace, settings, library, backends, demo, publish, mut store, lock, inputs, mut inbox } = self;
         // Before anything is started: the group that has been handed to us may hold no process itself, once it is divided.
         if let Containment::Cgroup { base } = cgroup::containment()
             && let Err(e) = cgroup::settle(&base)
@@ -163,12 +163,41 @@ impl Engine {
             if let Err(e) = super::reload::watch(&workspace, settings.clone(), inputs.clone()) {
                 tracing::warn!("settings are read at the next start only: {e}");
             }
+            if let Err(e) = super::skills::watch(&workspace, inputs.clone()) {
+                tracing::warn!("changes of skills are not reported: {e}. Jobs get them nevertheless");
+            }
+            match super::metrics::address(&settings.metrics_listen) {
+                Ok(Some(address)) => drop(tokio::spawn(super::metrics::serve(address, workspace.clone(), publish.subscribe()))),
+                Ok(None) => {}
+                Err(e) => tracing::warn!("{e}"),
+            }
+            tokio::spawn(super::tidy::nightly(workspace.clone(), settings.clone()));
             let listener = bind(&socket).map_err(|source| HostError::Socket { path: socket.clone(), source })?;
             let (outbox, outboxes) = mpsc::unbounded_channel();
             let gateway = Gateway::new(inputs.clone(), outbox, publish.subscribe());
             tokio::spawn(gateway.accept(listener));
             let shim = crate::os::program("orc-shim");
             let memories = MemoryThread::start(library, workspace.clone(), settings.clone(), inputs.clone())?;
+            if let Err(e) = super::cron::watch(&workspace, inputs.clone()) {
+                tracing::warn!("nothing starts by the clock: {e}");
+            }
+            let url = settings.redis_url.as_str();
+            let dedup = match url {
+                "none" => None,
+                url => match super::RedisTier::start(url, &store.workspace_id()?, inputs.clone()) {
+                    Ok(tier) => Some(Box::new(tier) as Box<dyn super::FirstTier>),
+                    Err(why) => {
+                        let says = format!("Redis is not in use, the database alone keeps duplicates out: {why}");
+                        store.write(|tx| {
+                            tx.event(&crate::store::Event {
+                                severity: "warn",
+                                ..crate::store::Event::new(clock::now(), "engine", "dedup", &says)
+                            })
+                        })?;
+                        None
+                    }
+                },
+            };
             let evidence = EvidenceThread::start(inputs.clone())?;
             let launcher = OsLauncher::new(shim.clone(), workspace.spool_dir(), store.workspace_id()?, inputs);
             let parts = Parts {
@@ -178,6 +207,7 @@ impl Engine {
                 backends,
                 launcher,
                 memories: Some(Box::new(memories)),
+                dedup,
                 evidence: Box::new(evidence),
                 usable: crate::config::Backend::is_ready,
                 shim,

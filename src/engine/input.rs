@@ -1,7 +1,7 @@
 //! Everything that can happen to the engine: one closed set.
 
 use crate::config::{Backend, Settings};
-use crate::domain::{AgentEvent, AttemptId, ExitReport, ProcessIdentity, Recalled, Reembedding, ReviewId};
+use crate::domain::{AgentEvent, AttemptId, ExitReport, JobId, Prices, ProcessIdentity, Recalled, Reembedding, ReviewId};
 use crate::os::worktree::Ready;
 use crate::wire::ShimFrame;
 use std::collections::BTreeMap;
@@ -27,6 +27,12 @@ pub enum Input {
     Probed { attempt: AttemptId, probe: Probe },
     /// Settings and backends were read again, or this is wrong with them.
     Settings(Box<Result<Reread, String>>),
+    /// `cron.toml` was read again: its text, `None` where there is none; or why it cannot be read.
+    Cron(Result<Option<String>, String>),
+    /// Which job holds a dedup key, says the first tier; or why it says nothing. No key: it was about no question.
+    Looked { key: Option<String>, found: Result<Option<JobId>, String> },
+    /// The skills were read again.
+    Skills(Box<crate::config::Skills>),
     /// What memory has for an attempt that is about to start, or why there is nothing.
     Recalled { attempt: AttemptId, found: Result<Vec<Recalled>, String> },
     /// What a job taught is in the memory store (what came of it, one line), or could not be put there.
@@ -50,6 +56,7 @@ pub enum Input {
 pub struct Reread {
     pub settings: Settings,
     pub backends: BTreeMap<String, Backend>,
+    pub prices: Prices,
 }
 
 impl Input {

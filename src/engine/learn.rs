@@ -154,11 +154,13 @@ impl State {
 pub(super) fn from_outside(job: &Job) -> bool {
     const MARKS: &[&str] = &["mail", "web", "browser", "inbox", "research", "scrape", "crawl"];
     let marked = |name: &String| MARKS.iter().any(|m| name.to_lowercase().contains(m));
-    job.spec.origin == Origin::Message || job.spec.kind == Kind::Research || job.spec.skills.iter().chain(&job.spec.tags).any(marked)
+    job.spec.tags.iter().any(|t| t == super::converse::OUTSIDE)
+        || job.spec.kind == Kind::Research
+        || job.spec.skills.iter().chain(&job.spec.tags).any(marked)
 }
 
 /// The first bytes of a file, as text.
-pub(super) fn read_head(path: Option<&str>, bytes: u64) -> Option<String> {
+pub(in crate::engine) fn read_head(path: Option<&str>, bytes: u64) -> Option<String> {
     let mut head = Vec::new();
     std::fs::File::open(path?).ok()?.take(bytes).read_to_end(&mut head).ok()?;
     Some(String::from_utf8_lossy(&head).into_owned())

@@ -1,7 +1,7 @@
 //! What the engine knows of running attempts beyond the database: connections, heartbeats, the newest word. In memory only.
 
 use super::input::Link;
-use crate::domain::{AgentEvent, AttemptId, Hang, JobId, Kind, Level, Priority, Timestamp, Usage, tool_gist};
+use crate::domain::{AgentEvent, AttemptId, Hang, JobId, Kind, Level, Priority, ProjectId, Timestamp, Usage, tool_gist};
 use crate::wire::Heartbeat;
 
 /// A running attempt.
@@ -11,6 +11,7 @@ pub struct Live {
     pub title: String,
     pub kind: Kind,
     pub priority: Priority,
+    pub project: Option<ProjectId>,
     pub backend: String,
     pub worker_name: String,
     pub started_at: Timestamp,
@@ -21,6 +22,10 @@ pub struct Live {
     pub acked: u64,
     pub heartbeat: Option<Heartbeat>,
     pub usage: Usage,
+    /// The model, as far as it is known.
+    pub model: Option<String>,
+    /// What the backend says that it has cost so far, and what it has by whoever says so.
+    pub told_usd: Option<f64>,
     pub cost_usd: f64,
     /// Budgeted tokens recorded so far.
     pub spent: u64,

@@ -1,8 +1,9 @@
 //! Prompt assembly: the workspace's files and the job, as they are now, made into one document in a fixed order: rules, core
 //! memory, persona, skills, recalled memories, handover, the job. Nothing of the environment goes in, so no secret can.
 
-use crate::config::{Persona, PersonaError, SkillError, Workspace, rules, skill};
-use crate::domain::{Decision, Job, Kind, Origin, PartKind, PromptDocument, PromptPart, Review};
+use super::converse::is_talk;
+use crate::config::{Persona, PersonaError, Skill, Workspace, rules};
+use crate::domain::{Decision, Job, Kind, Origin, PartKind, PromptDocument, PromptPart, Review, strip_comments};
 use crate::memory::core::{CoreMemory, CoreMemoryError};
 use std::io;
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ pub struct PromptInput<'a> {
     pub project: Option<&'a str>,
     pub persona: Option<&'a str>,
     /// In the order in which they are injected.
-    pub skills: &'a [String],
+    pub skills: &'a [Skill],
     /// What the job asked the operator, and what holds now, oldest first.
     pub answers: &'a [Decision],
     /// It works in a git work tree of its own.
@@ -48,8 +49,6 @@ pub enum PromptError {
     #[error(transparent)]
     Core(#[from] CoreMemoryError),
     #[error(transparent)]
-    Skill(#[from] SkillError),
-    #[error(transparent)]
     Persona(#[from] PersonaError),
 }
 
@@ -78,7 +77,7 @@ uncommitted is committed for you, so leave nothing there that does not belong to
 /// Makes the document.
 ///
 /// # Errors
-/// A file that is there cannot be read; a skill or persona that was asked for is missing or broken.
+/// A file that is there cannot be read; the persona that was asked for is missing or broken.
 pub fn assemble(workspace: &Workspace, input: &PromptInput<'_>) -> Result<PromptDocument, PromptError> {
     let job = input.job;
     let source = format!("job {}", job.id);
@@ -87,14 +86,22 @@ pub fn assemble(workspace: &Workspace, input: &PromptInput<'_>) -> Result<Prompt
     }
     let mut parts = Vec::new();
 
+    if is_talk(job) {
+        // The conversation with the operator is what these two files are for.
+        let soul = workspace.soul();
+        let text = std::fs::read_to_string(&soul).unwrap_or_default();
+        parts.push(part(PartKind::Persona, soul.display(), "Who you are", &demoted(&strip_comments(&text)), None));
+    }
     let path = workspace.operating_file();
     let rules = match std::fs::read_to_string(&path) {
+        Ok(text) if is_talk(job) => demoted(&strip_comments(&text)),
         Ok(text) => rules::parse(&text).prompt_lines(),
         Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
         Err(source) => return Err(PromptError::Operating { path, source }),
     };
     let intro = "Each of these was paid for with an incident. They outrank everything below but the operator's own word.";
-    parts.push(part(PartKind::Rules, path.display(), "Rules of this workspace", &rules, Some(intro)));
+    let (title, intro) = if is_talk(job) { ("How this workspace is run", None) } else { ("Rules of this workspace", Some(intro)) };
+    parts.push(part(PartKind::Rules, path.display(), title, &rules, intro));
 
     let core = CoreMemory::load(&workspace.core_memory())?;
     parts.push(part(PartKind::Core, core.path.display(), "What always holds here", &demoted(&core.text), None));
@@ -103,8 +110,8 @@ pub fn assemble(workspace: &Workspace, input: &PromptInput<'_>) -> Result<Prompt
         let persona = Persona::find(workspace, name)?;
         parts.push(part(PartKind::Persona, persona.path.display(), &format!("Who you are: {name}"), &demoted(&persona.text), None));
     }
-    for name in input.skills {
-        let skill = skill(&workspace.skills_dir(), name)?;
+    for skill in input.skills {
+        let name = &skill.name;
         let place = skill.folder().map(|f| format!("Files that this skill names are in {}", f.display()));
         parts.push(part(PartKind::Skill, skill.origin(), &format!("Skill: {name}"), &demoted(&skill.body), place.as_deref()));
     }
@@ -182,7 +189,8 @@ fn job_text(input: &PromptInput<'_>) -> String {
         let list: Vec<String> = job.spec.artefacts.iter().map(|a| format!("- {}", one_line(a))).collect();
         text += &format!("\n\n## What has to be there at the end\n\nWithout these files the job is not done:\n\n{}", list.join("\n"));
     }
-    if matches!(job.spec.kind, Kind::Capture | Kind::Consolidate) {
+    let sorts = job.spec.kind == Kind::Triage && job.spec.origin == Origin::Message;
+    if sorts || matches!(job.spec.kind, Kind::Capture | Kind::Consolidate) {
         // A judgement in one answer: its prompt says all there is to say about it.
         return text + "\n";
     }
@@ -208,5 +216,6 @@ fn job_text(input: &PromptInput<'_>) -> String {
             answered.join("\n")
         );
     }
-    text + "\n\n" + WORKING_RULES + "\n"
+    // Who converses does no work.
+    if is_talk(job) { text + "\n" } else { text + "\n\n" + WORKING_RULES + "\n" }
 }

@@ -5,8 +5,8 @@ use super::dispatch::backend_capacity;
 use super::input::{Input, Reread};
 use super::memories::MemoryRequest;
 use super::state::{Effect, State};
-use crate::config::{Settings, Workspace, backends};
-use crate::domain::Timestamp;
+use crate::config::{Settings, Workspace, backends, built_in_prices, prices};
+use crate::domain::{Prices, Timestamp};
 use crate::os::Saves;
 use crate::store::{Event, StoreError, Tx};
 use std::io;
@@ -24,7 +24,15 @@ const SETTLED: Duration = Duration::from_millis(50);
 /// # Errors
 /// The system watches no more files.
 pub fn saves(workspace: &Workspace) -> io::Result<Saves> {
-    Saves::of(&workspace.settings_file(), &workspace.backends_dir())
+    Saves::of(&[&workspace.settings_file(), &workspace.prices_file()], &workspace.backends_dir())
+}
+
+/// The prices at the start: those of the program where the workspace's own cannot be read, which the first look at the files tells.
+pub(super) fn prices_of(workspace: &Workspace) -> Prices {
+    prices(workspace).unwrap_or_else(|e| {
+        tracing::warn!("{e}");
+        built_in_prices()
+    })
 }
 
 /// Reads the files anew whenever they are saved, until the engine ends. Costs nothing while nothing is saved.
@@ -53,7 +61,7 @@ pub(super) fn watch(workspace: &Workspace, settings: Arc<Settings>, inputs: mpsc
 }
 
 /// Waits until something has been saved.
-async fn next(saves: &mut AsyncFd<Saves>) -> io::Result<()> {
+pub(super) async fn next(saves: &mut AsyncFd<Saves>) -> io::Result<()> {
     loop {
         saves.readable().await?.clear_ready();
         if saves.get_mut().look()?.saved {
@@ -67,7 +75,8 @@ async fn next(saves: &mut AsyncFd<Saves>) -> io::Result<()> {
 fn read(workspace: &Workspace, old: &Settings) -> Result<Reread, String> {
     let settings = old.reread(workspace).map_err(|problems| problems.to_string())?;
     let (backends, problems) = backends(workspace, &settings).map_err(|e| format!("{}: {e}", workspace.backends_dir().display()))?;
-    if problems.is_empty() { Ok(Reread { settings, backends }) } else { Err(problems.join("\n")) }
+    let prices = prices(workspace).map_err(|e| e.to_string())?;
+    if problems.is_empty() { Ok(Reread { settings, backends, prices }) } else { Err(problems.join("\n")) }
 }
 
 impl State {
@@ -79,7 +88,7 @@ impl State {
         now: Timestamp,
         out: &mut Vec<Effect>,
     ) -> Result<(), StoreError> {
-        let Reread { settings, backends } = match read {
+        let Reread { settings, backends, prices } = match read {
             Ok(read) => read,
             Err(problems) => {
                 if self.unread.as_ref() != Some(&problems) {
@@ -92,6 +101,9 @@ impl State {
         };
         let mut changes = self.settings.differences(&settings);
         changes.extend(backends.iter().filter(|(name, b)| self.backends.get(*name) != Some(b)).map(|(name, _)| format!("backend {name}")));
+        if self.prices != prices {
+            changes.push("prices".to_owned());
+        }
         changes.extend(self.backends.keys().filter(|name| !backends.contains_key(*name)).map(|name| format!("no backend {name}")));
         if changes.is_empty() && self.unread.take().is_none() {
             return Ok(());
@@ -99,8 +111,13 @@ impl State {
         self.unread = None;
         self.settings = Arc::new(settings);
         self.review_at = self.settings.next_review(now);
+        // Where an entry names no time zone it has that of the settings.
+        if let Some(text) = self.cron.text.clone() {
+            self.on_cron(tx, Ok(Some(text)), now)?;
+        }
         out.push(Effect::Memory(MemoryRequest::Settings(self.settings.clone())));
         self.backends = backends;
+        self.prices = prices;
         self.expected.set_defaults(self.settings.expected());
         self.capacity.limits = self.settings.capacity();
         let mut before = std::mem::take(&mut self.capacity.backends);
@@ -108,6 +125,7 @@ impl State {
             let starts = before.remove(name).map(|b| b.starts).unwrap_or_default();
             self.capacity.backends.insert(name.clone(), crate::domain::BackendCapacity { starts, ..backend_capacity(backend) });
         }
+        self.load_caps(tx, now)?;
         self.stand_ins = super::failover::stand_ins(&self.settings, &self.backends, &self.switches.pauses);
         // What each is expected to cost may have changed, and who takes it.
         for row in tx.queued()? {

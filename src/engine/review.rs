@@ -11,7 +11,7 @@ use crate::store::{Event, Store, StoreError, Tx};
 pub const REVIEWED: &str = "memory_reviewed";
 
 impl State {
-    fn reviews(&self) -> bool {
+    pub(super) fn reviews(&self) -> bool {
         let s = &self.settings;
         self.remembers && s.memory && self.backends.get(&s.memory_backend).is_some_and(Backend::uses_model)
     }
@@ -37,7 +37,7 @@ impl State {
             return Ok(());
         }
         self.review_at = self.settings.next_review(now);
-        if self.reviews() {
+        if self.reviews() && !self.cron.consolidates() {
             out.push(Effect::Memory(MemoryRequest::Digest { day: self.settings.day(now), now }));
         }
         Ok(())
@@ -51,15 +51,21 @@ impl State {
         prompt: Result<Option<String>, String>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        // A schedule and the setting may both have asked.
+        if tx.meta(REVIEWED)?.is_some_and(|reviewed| reviewed == day) {
+            return self.reviewed(tx, None, now);
+        }
+        let mut job = None;
         match prompt {
-            Ok(Some(prompt)) => drop(tx.add_job(&review_job(&self.settings.memory_backend, day, prompt), "engine", now)?),
+            Ok(Some(prompt)) => job = Some(tx.add_job(&review_job(&self.settings.memory_backend, day, prompt), "engine", now)?.job),
             Ok(None) => {}
             Err(message) => {
                 let text = format!("no review of {day}: {message}");
                 tx.event(&Event { severity: "warn", ..Event::new(now, "engine", "memory", &text) })?;
             }
         }
-        tx.set_meta(REVIEWED, day)
+        tx.set_meta(REVIEWED, day)?;
+        self.reviewed(tx, job, now)
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::live::Live;
 use super::state::State;
-use crate::domain::{AttemptId, JobId, JobRow, Lane, Severity, Timestamp, Worker, WorkerStatus, liveness};
-use crate::store::{Store, StoreError};
+use crate::domain::{AttemptId, JobId, JobRow, Lane, ProjectState, Severity, Timestamp, Worker, WorkerStatus, liveness};
+use crate::store::{ProjectSums, Store, StoreError};
 use crate::wire::{
-    Attention, BackendRow, BudgetView, EngineMode, EngineView, HostView, LaneView, LiveAttempt, Slots, Snapshot, Today, WorkerRow,
+    Attention, BackendRow, BudgetView, EngineMode, EngineView, HostView, LaneView, LiveAttempt, PendingProject, Slots, Snapshot, Today,
+    WorkerRow,
 };
 use std::time::Duration;
 
@@ -21,6 +22,22 @@ const DAY_SOON: Duration = Duration::from_secs(1);
 pub(super) struct LaneRows {
     event: i64,
     rows: Vec<JobRow>,
+}
+
+/// Jobs of a waiting project that are named.
+const NAMED: usize = 8;
+
+/// The projects that wait for the operator's word.
+pub(super) fn pending(store: &Store) -> Result<Vec<PendingProject>, StoreError> {
+    let waiting = store.projects_in(ProjectState::PendingApproval)?.into_iter();
+    waiting
+        .map(|p| {
+            let ProjectSums { jobs, done, failed, tasks, tasks_done, tokens, cost_usd } = store.project_sums(p.id)?;
+            let newest = store.job_rows(&store.project_jobs(p.id, NAMED)?)?;
+            let (title, submitted_at, remark) = (p.title, p.submitted_at, p.remark);
+            Ok(PendingProject { id: p.id, title, submitted_at, remark, jobs, done, failed, tasks, tasks_done, tokens, cost_usd, newest })
+        })
+        .collect()
 }
 
 impl State {
@@ -75,8 +92,13 @@ impl State {
                 .collect(),
             host: self.host(),
             reembedding: self.reembedding,
+            caps: self.cap_standings(),
             attention: self.attention(now),
-            cards: self.cards.clone(),
+            cards: self.feed.cards.clone(),
+            plans: self.proposed.clone(),
+            pending: self.pending.clone(),
+            unread: self.unseen,
+            said: self.feed.said.iter().cloned().collect(),
             log: self.log.iter().cloned().collect(),
         })
     }
@@ -155,6 +177,13 @@ impl State {
         if let Some(held) = &self.capacity.host {
             say(Severity::Fail, format!("no new starts: {held}"), "free some", None);
         }
+        for cap in self.capacity.caps.standing() {
+            if cap.hard > 0.0 && cap.share() >= 1.0 {
+                say(Severity::Fail, format!("spending cap reached, {}", cap.says()), "answer its card, or raise it in orc.toml", None);
+            } else if cap.warns() {
+                say(Severity::Warn, format!("past a soft cap, {}", cap.says()), "8 Costs says on what", None);
+            }
+        }
         for (name, b) in &self.capacity.backends {
             if let Some(p) = &b.pause
                 && p.until.is_none()
@@ -171,10 +200,14 @@ impl State {
             }
             let _ = attempt;
         }
-        for card in &self.cards {
+        for card in &self.feed.cards {
             let remedy = format!(": answer, or orc decision show {}", card.id);
             let late = if card.overdue(now) { " (overdue)" } else { "" };
             say(Severity::Warn, format!("asked: {}{late}", card.asked.question), &remedy, card.asked.job);
+        }
+        for plan in &self.proposed {
+            let remedy = format!(": orc plan show {}, then approve or reject", plan.id);
+            say(Severity::Warn, format!("plan {} waits for a yes or no: {}", plan.id, plan.title), &remedy, plan.job);
         }
         if let Some(age) = self.queue.oldest().map(|t| now.since(t))
             && age > self.capacity.limits.starvation_after

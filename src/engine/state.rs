@@ -1,6 +1,7 @@
 //! What the engine knows, and how it learns what has changed. The state's methods stand by what they do: `frames` what shims
 //! say, `adopt` what stands behind open attempts, `ended` the end of attempts, `dispatch` starts, `snapshot` the view.
 
+use super::channel::{ChannelError, ConsoleFeed};
 use super::dispatch::Starting;
 use super::evidence::EvidenceRequest;
 use super::input::{Input, Link};
@@ -9,8 +10,8 @@ use super::live::Lives;
 use super::memories::MemoryRequest;
 use crate::config::{Backend, Settings, Workspace};
 use crate::domain::{
-    AttemptId, Capacity, Decision, ExitReport, Expected, JobId, LogLine, Outcome, Queue, ReviewId, Stage, Timestamp, Worker, WorkerId,
-    WorkerStatus,
+    AttemptId, CapUnit, Capacity, ExitReport, Expected, JobId, LogLine, Outcome, PlanRow, PlanState, Prices, ProjectId, Queue, ReviewId,
+    Stage, Timestamp, Worker, WorkerId, WorkerStatus,
 };
 use crate::memory::Episodes;
 use crate::store::{EngineState, OpenAttempt, QueuedRow, Store, StoreError, Tx};
@@ -29,6 +30,7 @@ pub(super) enum Effect {
     Probe(Box<OpenAttempt>),
     Memory(MemoryRequest),
     Evidence(EvidenceRequest),
+    Dedup(super::dedup::DedupRequest),
 }
 
 impl Effect {
@@ -48,6 +50,7 @@ pub(super) struct State {
     pub workspace: Workspace,
     pub settings: Arc<Settings>,
     pub backends: BTreeMap<String, Backend>,
+    pub prices: Prices,
     pub workspace_id: String,
     pub host_name: String,
     pub epoch: u64,
@@ -77,6 +80,10 @@ pub(super) struct State {
     pub remembers: bool,
     /// Why jobs go without memories, while they do.
     pub forgetful: Option<String>,
+    /// What the clock starts.
+    pub cron: super::cron::Cron,
+    /// What quickly tells whether a job is open already.
+    pub dedup: super::dedup::Dedup,
     /// When the day is reviewed next.
     pub review_at: Option<Timestamp>,
     /// When what was learned and could not be kept is tried again.
@@ -85,17 +92,34 @@ pub(super) struct State {
     pub usable: fn(&Backend) -> bool,
     /// Something has changed that a round of review may wait for.
     pub gate_due: bool,
+    /// Something has changed that a plan, or a message, may wait for.
+    pub plans_due: bool,
+    pub talk_due: bool,
+    /// When a message is due by time alone: a reminder, a triage that takes too long.
+    pub next_message: Option<Timestamp>,
+    /// When an agent is looked for again, where there was none.
+    pub again_at: Option<Timestamp>,
     /// What was asked for rounds of review and has not come yet.
     pub asked: BTreeSet<(ReviewId, Stage)>,
     /// Copies that no round needs any more have been cleared away.
     pub swept: bool,
+    /// The operator's day, for what may be spent in it.
+    pub midnight: Timestamp,
+    pub next_midnight: Timestamp,
+    /// Soft caps that were warned of, by day.
+    pub warned: BTreeSet<(Option<ProjectId>, CapUnit, Timestamp)>,
     pub next_date: Option<Timestamp>,
     /// When the next unanswered card takes its default.
     pub next_deadline: Option<Timestamp>,
     /// While all memories get new vectors: how far that has come.
     pub reembedding: Option<crate::domain::Reembedding>,
-    /// What waits for the operator.
-    pub cards: Vec<Decision>,
+    /// What waits for the operator: cards, and what they have not seen of the conversation.
+    pub feed: ConsoleFeed,
+    /// The projects that wait for the operator's word.
+    pub pending: Vec<crate::wire::PendingProject>,
+    pub unseen: u64,
+    /// Plans that wait for them.
+    pub proposed: Vec<PlanRow>,
     /// Refusals in a row and the time of the last, by backend, until an attempt that began after it gets an answer.
     pub streaks: BTreeMap<String, (u32, Timestamp)>,
     /// Paused backends, and who takes their jobs meanwhile.
@@ -117,6 +141,10 @@ pub(super) struct State {
     pub today_old: bool,
     /// What is wrong with the settings' files, while the last good settings are in use.
     pub unread: Option<String>,
+    /// The skills as they were read last; `None` before anybody asked.
+    pub shelf: Option<crate::config::Skills>,
+    /// What has been said of broken skills, by name.
+    pub broken_skills: BTreeMap<String, String>,
     /// Why the database cannot be written, while it cannot.
     pub trouble: Option<String>,
     pub changed: bool,
@@ -150,8 +178,9 @@ impl State {
             let job = store.job(o.attempt.job_id)?;
             let spent = store.spent_by(o.attempt.id)?;
             self.capacity.budget.reserve(o.attempt.id, o.attempt.estimate.saturating_sub(spent));
-            self.enter(o, job.map(|j| (j.spec.kind, j.spec.priority)), spent);
+            self.enter(o, job.map(|j| (j.spec.kind, j.spec.priority, j.spec.project_id)), spent);
         }
+        self.load_caps(store, now)?;
         self.adopting = open.iter().map(|o| o.attempt.id).collect();
         for live in self.lives.values_mut() {
             live.probing = true;
@@ -160,6 +189,10 @@ impl State {
         self.asked.clear();
         self.swept = false;
         self.gate_due = true;
+        self.plans_due = true;
+        self.talk_due = true;
+        self.cron.reload();
+        self.dedup.clear();
         self.learn_at = Some(now);
         self.review_at = self.first_review(store, now)?;
         self.queue = Queue::default();
@@ -203,6 +236,7 @@ impl State {
 
     /// What may have been changed by anybody, read whole.
     fn refresh(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        self.cron.look = true;
         self.switches = store.engine_state()?;
         self.workers = store.workers()?;
         self.workers_changed = true;
@@ -213,7 +247,15 @@ impl State {
         self.waiting = store.waiting_by_lane()?;
         self.next_date = store.next_date()?;
         self.next_deadline = store.next_deadline()?;
-        self.cards = store.decisions(false)?;
+        self.proposed = store.plans_in(PlanState::Proposed)?.iter().map(|p| store.plan_row(p)).collect::<Result<_, _>>()?;
+        self.pending = super::snapshot::pending(store)?;
+        self.unseen = match self.feed.refresh(store) {
+            Ok(unseen) => unseen,
+            Err(ChannelError::Store(e)) => return Err(e),
+            // A list in memory takes everything.
+            Err(ChannelError::Show { .. }) => self.unseen,
+        };
+        super::caps::allow(&mut self.capacity.caps, store, self.midnight)?;
         self.fill_capacity(now);
         Ok(())
     }
@@ -244,7 +286,10 @@ impl State {
         self.last_event = changes.last;
         self.changed = true;
         self.gate_due = true;
+        self.plans_due = true;
+        self.talk_due = true;
         self.today_old = true;
+        self.cron.look |= changes.jobs.iter().any(|id| self.cron.watched.contains(id));
         for id in changes.jobs {
             match tx.queued_job(id)? {
                 Some(row) => self.enqueue(row),
@@ -303,9 +348,20 @@ impl State {
             Input::Gathered { review, found } => self.on_gathered(tx, review, found, now),
             Input::Confirmed { review, hash } => self.on_confirmed(tx, review, hash, now, out),
             Input::Tree { attempt, ready } => self.on_tree(tx, attempt, ready, now, out),
+            Input::Cron(read) => self.on_cron(tx, read, now),
+            Input::Looked { key, found } => self.on_looked(tx, key, found, now),
+            Input::Skills(read) => self.on_skills(tx, *read, now),
             Input::Settings(read) => self.on_settings(tx, *read, now, out),
             Input::Wake | Input::LinkGone { .. } | Input::Stop { .. } => Ok(()),
         }
+    }
+
+    /// Reviews, plans and messages move on as far as they go by themselves; each has few steps.
+    pub(super) fn settle_all(&mut self, tx: &Tx<'_>, now: Timestamp, out: &mut Vec<Effect>) -> Result<(), StoreError> {
+        while self.gate(tx, now, out)? | self.plan(tx, now)? | self.converse(tx, now)? {
+            self.sync(tx, now, out)?;
+        }
+        Ok(())
     }
 
     pub(super) fn cancel(&self, reason: &str) -> EngineFrame {
@@ -359,8 +415,10 @@ impl State {
         let pauses = self.switches.pauses.values().filter_map(|(p, _)| p.until);
         let window = (!self.queue.is_empty()).then(|| self.capacity.budget.next_change(&self.capacity.limits.budget, now)).flatten();
         let starting = self.starting.values().filter(|s| s.awaits_memories).map(|s| s.until);
-        let memory = self.review_at.into_iter().chain(self.learn_at);
-        let dates = self.next_date.into_iter().chain(self.next_deadline).chain(pauses);
+        let memory =
+            self.review_at.into_iter().chain(self.learn_at).chain(self.next_message).chain(self.again_at).chain(self.cron.due(now));
+        let day = (self.capacity.caps.limits.any() && !self.queue.is_empty()).then_some(self.next_midnight);
+        let dates = self.next_date.into_iter().chain(day).chain(self.next_deadline).chain(pauses);
         dates.chain(starting).chain(memory).chain(window).chain(self.queue.next_ready(now)).min()
     }
 }

@@ -2,7 +2,9 @@
 
 use super::dispatch::backend_capacity;
 use crate::config::{Backend, Settings, Workspace, backends};
-use crate::domain::{self, Capacity, Decision, Expected, Gate, Job, JobState, Queue, QueuedJob, Timestamp, Verdict, reservation};
+use crate::domain::{
+    self, Capacity, Caps, Decision, DecisionState, Expected, Gate, Job, JobState, Queue, QueuedJob, Timestamp, Verdict, reservation,
+};
 use crate::store::{QueuedRow, Store, StoreError};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +22,7 @@ pub fn explain(store: &Store, settings: &Settings, workspace: &Workspace, job: &
     }
     let backends = backends(workspace, settings).map(|b| b.0).unwrap_or_default();
     let mut capacity = capacity(store, settings, workspace, &backends, now)?;
+    let caps = capacity.caps.clone();
     if !crate::os::lock::held(&workspace.lock_file()) {
         capacity.closed = Some(("no engine runs".into(), "`orc tui` or `orc engine`".into()));
     }
@@ -30,7 +33,7 @@ pub fn explain(store: &Store, settings: &Settings, workspace: &Workspace, job: &
     for row in store.queued()? {
         let row = super::failover::placed(row, &stand_ins);
         let (work, model) = (expected.work(row.kind), uses_model(&row.backend));
-        queue.insert(queued_job(row, CONTEXT, work, model));
+        queue.insert(queued_job(row, CONTEXT, work, model, &caps));
     }
     queue.ripen(now);
     let spec = &job.spec;
@@ -47,18 +50,33 @@ pub fn explain(store: &Store, settings: &Settings, workspace: &Workspace, job: &
         worker: spec.worker.clone(),
         last_worker: None,
         project_id: spec.project_id,
+        purse: super::caps::purse(&caps, spec.project_id),
         estimate: reservation(spec.prompt.len() as u64, CONTEXT, expected.work(spec.kind), uses_model(&spec.backend)),
     };
     let entry = queue.get(job.id).cloned().unwrap_or(alike);
-    let mut verdicts = domain::why(job, &store.dependencies(job.id)?, &entry, &queue, &capacity, now);
+    let waived = store.waived(job.id)?;
+    let mut dependencies = store.dependencies(job.id)?;
+    dependencies.retain(|d| !waived.contains(&d.id));
+    let mut verdicts = domain::why(job, &dependencies, &entry, &queue, &capacity, now);
     if let Some(verdict) = verdicts.iter_mut().find(|v| v.gate == Gate::Decision && !v.open)
         && let Some(card) = card_of(store, job)?
     {
-        let options: Vec<String> = card.asked.choices.iter().map(|c| format!("{} ({})", c.key, c.label)).collect();
         verdict.says = format!("asked: {}", card.asked.question);
-        verdict.unblock = format!("`orc decision answer {} KEY`, with {}", card.id, options.join(" or "));
+        verdict.unblock = format!("`orc decision answer {} KEY`, with {}", card.id, options(&card));
+    }
+    if let Some(verdict) = verdicts.iter_mut().find(|v| v.gate == Gate::Cap && !v.open)
+        && let Some(hold) = capacity.cap_hold(&entry, entry.estimate)
+        && let Some(id) = store.cap_card(hold.project, settings.midnight(now))?
+        && let Some(card) = store.decision(id)?.filter(|c| c.state == DecisionState::Open)
+    {
+        verdict.unblock = format!("`orc decision answer {id} KEY`, with {}; or {}", options(&card), verdict.unblock);
     }
     Ok(verdicts)
+}
+
+fn options(card: &Decision) -> String {
+    let all: Vec<String> = card.asked.choices.iter().map(|c| format!("{} ({})", c.key, c.label)).collect();
+    all.join(" or ")
 }
 
 /// The open card that a job, or else its task, waits for.
@@ -70,8 +88,9 @@ fn card_of(store: &Store, job: &Job) -> Result<Option<Decision>, StoreError> {
 }
 
 /// A queued row with what it is expected to cost.
-pub(super) fn queued_job(row: QueuedRow, context_tokens: u64, work: u64, uses_model: bool) -> QueuedJob {
+pub(super) fn queued_job(row: QueuedRow, context_tokens: u64, work: u64, uses_model: bool, caps: &Caps) -> QueuedJob {
     QueuedJob {
+        purse: super::caps::purse(caps, row.project_id),
         estimate: reservation(row.prompt_bytes, context_tokens, work, uses_model),
         id: row.id,
         priority: row.priority,
@@ -110,7 +129,14 @@ fn capacity(
     for spent in store.spent_since(now - c.limits.budget.window.max(Duration::from_secs(60)))? {
         c.budget.spend(None, spent.tokens, spent.at);
     }
+    let prices = super::reload::prices_of(workspace);
+    c.caps = super::caps::read(store, settings, backends, &prices, now)?;
     for o in store.open_attempts()? {
+        if c.caps.limits.any() {
+            let a = &o.attempt;
+            let takes = super::caps::of_running(&c.caps, &a.backend, a.usage, a.cost_usd.unwrap_or(0.0), a.estimate);
+            c.caps.reserve(store.job(a.job_id)?.and_then(|j| j.spec.project_id), takes);
+        }
         c.running += 1;
         c.budget.reserve(o.attempt.id, o.attempt.estimate.saturating_sub(store.spent_by(o.attempt.id)?));
         if let Some(b) = c.backends.get_mut(&o.attempt.backend) {

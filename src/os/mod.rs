@@ -3,6 +3,7 @@
 
 pub mod cgroup;
 pub mod clock;
+mod editor;
 mod error;
 pub mod files;
 pub mod git;
@@ -15,6 +16,7 @@ mod saves;
 pub mod tree;
 pub mod worktree;
 
+pub use editor::{Editor, EditorError};
 pub use error::OsError;
 pub use guest::Guest;
 pub use lock::{Lock, lock_held};

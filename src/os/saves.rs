@@ -3,7 +3,7 @@
 
 use rustix::fs::inotify::{CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init, remove_watch};
 use rustix::io::Errno;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -42,20 +42,34 @@ pub struct Saves {
 }
 
 impl Saves {
-    /// Watches a file and the files of a folder. Neither needs to exist yet; the folders that they are in do.
+    /// Watches files, and the files of a folder. None needs to exist yet; the folders that they are in do.
     ///
     /// # Errors
     /// The user's inotify instances or watches are used up, or a parent is missing.
-    pub fn of(file: &Path, folder: &Path) -> io::Result<Saves> {
+    pub fn of(files: &[&Path], folder: &Path) -> io::Result<Saves> {
+        let files = files.iter().map(|file| (*file, FILE));
+        Saves::on(files.chain([(folder, FOLDER)]))
+    }
+
+    fn on<'a>(paths: impl Iterator<Item = (&'a Path, WatchFlags)>) -> io::Result<Saves> {
         let inotify = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        let target = |path: &Path, events| Target { path: path.to_owned(), events, watch: None };
-        let mut saves = Saves { inotify, parents: BTreeMap::new(), targets: vec![target(file, FILE), target(folder, FOLDER)] };
-        for parent in [file, folder].into_iter().filter_map(Path::parent) {
+        let targets: Vec<Target> = paths.map(|(path, events)| Target { path: path.to_owned(), events, watch: None }).collect();
+        let parents: BTreeSet<PathBuf> = targets.iter().filter_map(|t| t.path.parent()).map(Path::to_owned).collect();
+        let mut saves = Saves { inotify, parents: BTreeMap::new(), targets };
+        for parent in &parents {
             let watch = add_watch(&saves.inotify, parent, NAMES | WatchFlags::ONLYDIR)?;
             saves.parents.insert(watch, parent.to_owned());
         }
         saves.renew();
         Ok(saves)
+    }
+
+    /// Watches one file, which does not need to exist yet; the folder that it is in does.
+    ///
+    /// # Errors
+    /// As `of`.
+    pub fn file(file: &Path) -> io::Result<Saves> {
+        Saves::on([(file, FILE)].into_iter())
     }
 
     /// Watches what has each name now, and no longer what had it before.
@@ -123,7 +137,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (file, folder, log) = (dir.path().join("a.toml"), dir.path().join("backends"), dir.path().join("a.db-wal"));
         fs::write(&log, "x").unwrap();
-        let mut saves = Saves::of(&file, &folder).unwrap();
+        let mut saves = Saves::of(&[&file], &folder).unwrap();
 
         // Neither is there yet.
         fs::write(&file, "1").unwrap();
@@ -161,7 +175,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (file, old) = (dir.path().join("a.toml"), dir.path().join("a.toml.orig"));
         fs::write(&file, "1").unwrap();
-        let mut saves = Saves::of(&file, &dir.path().join("backends")).unwrap();
+        let mut saves = Saves::of(&[&file], &dir.path().join("backends")).unwrap();
         fs::rename(&file, &old).unwrap();
         fs::write(&file, "2").unwrap();
         saves.look().unwrap();

@@ -5,7 +5,7 @@ use super::jobs::Move;
 use super::row;
 use super::{Store, StoreError, Tx};
 use crate::domain::{
-    Attempt, AttemptId, ExitReport, Inside, JobId, JobState, Next, Outcome, Priority, ProcessIdentity, ProjectId, Timestamp, Usage,
+    Attempt, AttemptId, Charge, ExitReport, Inside, JobId, JobState, Next, Outcome, Priority, ProcessIdentity, ProjectId, Timestamp, Usage,
     WaitReason, WorkerId,
 };
 use rusqlite::{Row, params};
@@ -38,6 +38,8 @@ pub struct Finish<'a> {
     pub budgeted: u64,
     /// What of it is in `spending` already.
     pub recorded: u64,
+    /// What it has cost.
+    pub charge: Charge,
     /// The session is of no further use (unknown to the backend, or it broke).
     pub drop_session: bool,
 }
@@ -137,15 +139,32 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Notes which model an open attempt turned out to use, where none was named for it.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn set_model(&self, attempt: AttemptId, model: &str) -> Result<(), StoreError> {
+        self.run("UPDATE attempts SET model = ?1 WHERE id = ?2 AND model IS NULL AND ended_at IS NULL", params![model, attempt.0])?;
+        Ok(())
+    }
+
     /// Notes what an open attempt has used so far; `delta` budgeted tokens are new since the last call.
     ///
     /// # Errors
     /// The database.
-    pub fn set_usage(&self, attempt: AttemptId, usage: Usage, cost_usd: Option<f64>, delta: u64, now: Timestamp) -> Result<(), StoreError> {
+    pub fn set_usage(&self, attempt: AttemptId, usage: Usage, charge: &Charge, delta: u64, now: Timestamp) -> Result<(), StoreError> {
         self.run(
-            "UPDATE attempts SET input = ?1, output = ?2, cache_read = ?3, cache_write = ?4, cost_usd = coalesce(?5, cost_usd), usage_known = 1
-             WHERE id = ?6 AND ended_at IS NULL",
-            params![usage.input as i64, usage.output as i64, usage.cache_read as i64, usage.cache_write as i64, cost_usd, attempt.0],
+            "UPDATE attempts SET input = ?1, output = ?2, cache_read = ?3, cache_write = ?4, cost_usd = ?5, cost_source = ?6, usage_known = 1
+             WHERE id = ?7 AND ended_at IS NULL",
+            params![
+                usage.input as i64,
+                usage.output as i64,
+                usage.cache_read as i64,
+                usage.cache_write as i64,
+                charge.usd,
+                charge.source.as_str(),
+                attempt.0
+            ],
         )?;
         self.spend(attempt, delta, now)
     }
@@ -177,8 +196,9 @@ impl Tx<'_> {
             let u = if r.usage_known { r.usage } else { a.attempt.usage };
             self.run(
                 "UPDATE attempts SET ended_at = ?1, outcome = ?2, exit_code = ?3, message = ?4, input = ?5, output = ?6, cache_read = ?7,
-                        cache_write = ?8, usage_known = ?9, cost_usd = coalesce(?10, cost_usd), result_file = ?11, session = coalesce(?12, session)
-                 WHERE id = ?13 AND ended_at IS NULL",
+                        cache_write = ?8, usage_known = ?9, cost_usd = ?10, result_file = ?11, session = coalesce(?12, session),
+                        cost_source = ?13, estimated = ?14
+                 WHERE id = ?15 AND ended_at IS NULL",
                 params![
                     now.0,
                     r.outcome.as_str(),
@@ -189,9 +209,11 @@ impl Tx<'_> {
                     u.cache_read as i64,
                     u.cache_write as i64,
                     r.usage_known,
-                    r.cost_usd,
+                    f.charge.usd,
                     r.result_file,
                     r.session,
+                    f.charge.source.as_str(),
+                    f.charge.estimated as i64,
                     r.attempt.0
                 ],
             )?;
@@ -246,7 +268,7 @@ impl Tx<'_> {
                 session_jobs = CASE WHEN ?1 THEN 0 ELSE session_jobs + ?3 END,
                 session_tokens = CASE WHEN ?1 THEN 0 ELSE session_tokens + ?4 END,
                 session_usage = CASE WHEN ?1 THEN '{\"input\":0,\"output\":0,\"cache_read\":0,\"cache_write\":0}' ELSE ?5 END,
-                session_cost_usd = CASE WHEN ?1 THEN 0 ELSE coalesce(?6, session_cost_usd + coalesce(?7, 0)) END,
+                session_cost_usd = CASE WHEN ?1 THEN 0 ELSE coalesce(?6, session_cost_usd + coalesce(?10, 0)) END,
                 total_jobs = total_jobs + ?3, total_tokens = total_tokens + ?4, total_cost_usd = total_cost_usd + coalesce(?7, 0),
                 last_used_at = ?8
              WHERE id = ?9",
@@ -257,9 +279,10 @@ impl Tx<'_> {
                 f.budgeted as i64,
                 row::to_json(&session_usage),
                 r.session_cost_usd,
-                r.cost_usd,
+                f.charge.usd,
                 now.0,
-                worker.0
+                worker.0,
+                r.cost_usd
             ],
         )?;
         Ok(())
@@ -383,6 +406,8 @@ fn read(r: &Row<'_>) -> rusqlite::Result<Attempt> {
         usage: row::usage(r)?,
         usage_known: r.get("usage_known")?,
         cost_usd: r.get("cost_usd")?,
+        cost_source: row::opt_word(r, "cost_source")?,
+        estimated: row::count(r, "estimated")?,
         estimate: row::count(r, "estimate")?,
         result_file: r.get("result_file")?,
         acked_seq: row::count(r, "acked_seq")?,

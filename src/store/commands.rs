@@ -3,6 +3,7 @@
 
 use super::events::Event;
 use super::jobs::Move;
+use super::plans::NewPlan;
 use super::{StoreError, Tx};
 use crate::domain::{
     Act, Actor, Applied, BackendPause, Command, Job, JobId, JobState, Limit, LimitKind, Priority, ProjectState, Refusal, Seen, Timestamp,
@@ -59,10 +60,39 @@ pub fn apply(tx: &Tx<'_>, command: &Command, who: &Actor, now: Timestamp) -> Res
         }
         Command::RejectProject { project, reason } => tx.move_project(*project, ProjectState::Rejected, Some(reason), actor, now),
         Command::ReopenProject { project } => tx.move_project(*project, ProjectState::Active, None, actor, now),
+        Command::NewPlan { request, project, priority, on_failure } => {
+            let new = NewPlan { request, project: *project, message: None, priority: *priority, on_failure: *on_failure };
+            match tx.add_plan(&new, actor, now) {
+                Ok(plan) => Ok(Applied::Planned { plan }),
+                Err(e @ (StoreError::Unknown { .. } | StoreError::Invalid(_))) => Ok(refused(e)),
+                Err(e) => Err(e),
+            }
+        }
+        Command::ApprovePlan { plan, revision } => tx.approve_plan(*plan, *revision, actor, now),
+        Command::RejectPlan { plan, reason } => tx.reject_plan(*plan, reason, actor, now),
+        Command::EditPlan { plan, document, revision } => tx.edit_plan(*plan, document, *revision, actor, now),
+        Command::SendMessage { text, channel, from, project } => {
+            match tx.add_message(text, channel, from.as_deref(), *project, actor, now) {
+                Ok(message) => Ok(Applied::Sent { message }),
+                Err(e @ (StoreError::Unknown { .. } | StoreError::Invalid(_))) => Ok(refused(e)),
+                Err(e) => Err(e),
+            }
+        }
+        Command::ReadConversation { up_to } => {
+            let new = tx.read_up_to(*up_to, now)?;
+            if new > 0 {
+                tx.event(&Event::new(now, actor, "conversation", &format!("read up to {up_to}")))?;
+            }
+            Ok(Applied::Done { message: format!("{new} read"), undo: None })
+        }
+        Command::SetCron { name, enabled } => tx.set_cron(name, *enabled, actor, now),
+        Command::RunCron { name, spec } => tx.run_cron(name, spec, actor, now),
         Command::VetoMemory { job, memory, on } => tx.veto(*job, *memory, *on, actor, now),
         Command::ForgetMemory { .. } | Command::RestoreMemory { .. } | Command::EditMemory { .. } | Command::SettleMemory { .. } => {
             Ok(refused("memories are not in the database: this command is for the memory store"))
         }
+        Command::PinSkill { skill, hash } => tx.pin_skill(skill, hash.as_deref(), actor, now),
+        Command::CanarySkill { skill, base, percent } => tx.canary_skill(skill, base, *percent, actor, now),
     }
 }
 
@@ -152,7 +182,19 @@ impl Tx<'_> {
         }
         self.run("UPDATE jobs SET attempts = 0, losses = 0, outcome = NULL, rounds = 0, guide = NULL WHERE id = ?1", [id.0])?;
         self.move_job(id, job.state, job.attempt, &Move::to(JobState::Queued, &format!("retried by {actor}")), actor, now)?;
+        self.follow_again(id)?;
         Ok(Applied::Done { message: format!("job {id} queued again"), undo: Some(Command::Kill { job: id, seen: None }) })
+    }
+
+    /// What a retried job serves is not over after all: its plan, and the message that has no reply yet.
+    fn follow_again(&self, job: JobId) -> Result<(), StoreError> {
+        self.run("UPDATE plans SET finished_at = NULL WHERE id IN (SELECT plan_id FROM plan_jobs WHERE job_id = ?1)", [job.0])?;
+        self.run(
+            "UPDATE messages SET stage = 'work', ended_at = NULL WHERE job_id = ?1 AND stage = 'over'
+             AND NOT EXISTS (SELECT 1 FROM conversation c WHERE c.message_id = messages.id AND c.says = 'reply')",
+            [job.0],
+        )
+        .map(drop)
     }
 
     fn reprioritise(&self, job: &Job, priority: Priority, actor: &str, now: Timestamp) -> Result<Applied, StoreError> {

@@ -1,6 +1,6 @@
 //! The audit log: written with every change, in the change's transaction. It is also the feed of changes (`board`).
 
-use super::{StoreError, Tx};
+use super::{Store, StoreError, Tx};
 use crate::domain::{AttemptId, JobId, JobState, Timestamp, WorkerId};
 
 /// One row of the audit log, before it has an id.
@@ -25,6 +25,16 @@ impl<'a> Event<'a> {
     /// An informational event about nothing in particular; fill in the rest.
     pub fn new(at: Timestamp, actor: &'a str, what: &'a str, text: &'a str) -> Event<'a> {
         Event { at, actor, what, severity: "info", job: None, attempt: None, worker: None, from: None, to: None, text }
+    }
+}
+
+impl Store {
+    /// When the newest event happened.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn newest_event_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        super::row::optional(self, "SELECT at FROM events ORDER BY id DESC LIMIT 1", [], |r| super::row::time(r, "at"))
     }
 }
 

@@ -228,7 +228,9 @@ impl Tx<'_> {
     /// or is queued.
     pub(super) fn release(&self, id: JobId, text: &str, now: Timestamp) -> Result<(), StoreError> {
         let Some(job) = self.job(id)?.filter(|j| j.state == JobState::Waiting) else { return Ok(()) };
-        if self.count_not_done(&job.spec.depends_on)? > 0 {
+        let open =
+            "SELECT 1 FROM dependencies d JOIN jobs o ON o.id = d.depends_on WHERE d.job_id = ?1 AND o.state <> 'done' AND d.waived = 0";
+        if row::optional(self, open, [id.0], |_| Ok(()))?.is_some() {
             return Ok(());
         }
         let (reason, more) = if self.awaits_answer(id, job.spec.task_id)? {

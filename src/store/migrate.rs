@@ -10,6 +10,10 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0002_decisions.sql")),
     M::up(include_str!("migrations/0003_memory.sql")),
     M::up(include_str!("migrations/0004_reviews.sql")),
+    M::up(include_str!("migrations/0005_cron.sql")),
+    M::up(include_str!("migrations/0006_plans.sql")),
+    M::up(include_str!("migrations/0007_skills.sql")),
+    M::up(include_str!("migrations/0008_costs.sql")),
 ];
 const SET: Migrations<'static> = Migrations::from_slice(STEPS);
 
@@ -43,6 +47,9 @@ fn bring(conn: &mut Connection, path: &Path, set: &Migrations<'_>, newest: i64) 
     {
         return Err(fail(e.to_string()));
     }
+    // What a whole schema leaves in the log is not for the first submission to bring in. If somebody reads just now, they do it. The
+    // writes below begin the log again, so that its header is on the disk.
+    let _ = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     conn.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('workspace_id', ?1)", [uuid::Uuid::new_v4().simple().to_string()])
         .map_err(|e| fail(e.to_string()))?;
     conn.pragma_update(None, "application_id", APPLICATION_ID).map_err(|e| fail(e.to_string()))?;

@@ -8,8 +8,8 @@ use rusqlite::{Row, params_from_iter};
 
 pub(super) const ROW: &str = "SELECT j.id, j.title, j.state, j.wait_reason, j.priority, j.lane, j.backend, j.kind, j.model, coalesce(a.worker, j.worker) AS worker_name,
     j.project_id, (SELECT p.title FROM projects p WHERE p.id = j.project_id) AS project, j.attempts, j.max_attempts, j.attempt_id, j.outcome, j.note, j.not_before, j.created_at, j.queued_at, j.ready_at, j.started_at, j.finished_at,
-    (SELECT count(*) FROM dependencies d JOIN jobs p ON p.id = d.depends_on WHERE d.job_id = j.id AND p.state <> 'done') AS open_dependencies,
-    (SELECT coalesce(sum(t.input + t.output + t.cache_write), 0) FROM attempts t WHERE t.job_id = j.id) AS tokens,
+    (SELECT count(*) FROM dependencies d JOIN jobs p ON p.id = d.depends_on WHERE d.job_id = j.id AND p.state <> 'done' AND d.waived = 0) AS open_dependencies,
+    (SELECT coalesce(sum(t.input + t.output + t.cache_write + t.estimated), 0) FROM attempts t WHERE t.job_id = j.id) AS tokens,
     (SELECT coalesce(sum(t.cost_usd), 0.0) FROM attempts t WHERE t.job_id = j.id) AS cost_usd
     FROM jobs j LEFT JOIN attempts a ON a.id = j.attempt_id";
 
@@ -130,7 +130,7 @@ impl Store {
         )?;
         let (tokens, cost_usd) = row::one(
             self,
-            "SELECT coalesce(sum(input + output + cache_write), 0) AS tokens, coalesce(sum(cost_usd), 0.0) FROM attempts
+            "SELECT coalesce(sum(input + output + cache_write + estimated), 0) AS tokens, coalesce(sum(cost_usd), 0.0) FROM attempts
              WHERE id IN (SELECT id FROM attempts WHERE ended_at >= ?1 UNION SELECT id FROM attempts WHERE ended_at IS NULL)",
             [since.0],
             |r| Ok((row::count(r, "tokens")?, r.get(1)?)),

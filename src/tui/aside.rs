@@ -1,12 +1,11 @@
 //! The console steps aside: for the shell (Ctrl-Z), for the external editor, for an agent's own console.
 
 use super::console::{Console, Done, Ending};
-use super::editor::{Editor, EditorError};
 use super::msg::Msg;
 use super::run::ConsoleError;
 use super::signals::Signal;
 use super::suspend;
-use crate::os::Guest;
+use crate::os::{Editor, EditorError, Guest};
 use crate::wire::{Query, Severity, Step};
 use rustix::process::Signal as Number;
 use std::process::ExitStatus;

@@ -3,6 +3,7 @@
 use super::keymap::Action;
 use super::model::{Model, View};
 use super::overlays::Overlay;
+use super::screens::approvals::Item;
 use super::screens::dashboard::{LaneItem, Pane};
 use super::screens::job::Tab;
 use super::text;
@@ -30,8 +31,13 @@ pub(super) fn here(model: &Model) -> Keys {
             keys.extend([(NextPane, "detail"), (Filter, "filter"), (Copy, "copy name")]);
             keys
         }
+        (None, View::Approvals) => approvals(model),
         (None, View::Memory) => memories(model),
+        (None, View::Cron) => schedules(model),
         (None, View::Logs) => log(model, model.logs.follow),
+        (None, View::Skills) => skills(model),
+        (None, View::Costs) => costs(model),
+        (None, View::Health) => vec![(Retry, "look again"), (Down, "next component")],
     };
     if !model.undo.is_empty() {
         keys.push((Undo, "undo"));
@@ -61,6 +67,19 @@ fn job(model: &Model) -> Keys {
         keys.extend([(Kill, "kill"), (Raise, "raise"), (Lower, "lower")]);
     }
     keys.extend([(Copy, "copy"), (Back, "back")]);
+    keys
+}
+
+fn schedules(model: &Model) -> Keys {
+    use Action::*;
+    let c = &model.cron;
+    let other = if c.reading { "list" } else { "detail" };
+    let Some(row) = c.selected() else { return vec![(Filter, "filter"), (NextPane, other)] };
+    let mut keys = Vec::new();
+    if c.job().is_some() {
+        keys.push((Open, if c.reading { "open job" } else { "last job" }));
+    }
+    keys.extend([(Mark, if row.enabled { "switch off" } else { "switch on" }), (RunNow, "run now"), (NextPane, other), (Filter, "filter")]);
     keys
 }
 
@@ -137,6 +156,30 @@ fn log(model: &Model, follow: bool) -> Keys {
     keys
 }
 
+fn approvals(model: &Model) -> Keys {
+    use Action::*;
+    let mut keys = match model.approvals.selected() {
+        Some(Item::Card(_)) => vec![(Open, "answer")],
+        Some(Item::Plan(_) | Item::Project(_)) => vec![(Approve, "approve"), (Reject, "reject"), (Open, "read")],
+        Some(Item::Talk) | None => vec![(Open, "read")],
+    };
+    keys.extend([(Message, "message"), (NextPane, if model.approvals.reading { "list" } else { "in full" })]);
+    keys
+}
+fn costs(model: &Model) -> Keys {
+    use Action::*;
+    let c = &model.costs;
+    let mut keys = Vec::new();
+    if c.selected().is_some() {
+        keys.push((Open, if c.by() == crate::domain::CostBy::Job { "open job" } else { "its jobs" }));
+    }
+    if c.within.is_some() {
+        keys.push((Back, "back"));
+    }
+    keys.extend([(Right, "by something else"), (Retry, "add up again")]);
+    keys
+}
+
 fn memories(model: &Model) -> Keys {
     use Action::*;
     let m = &model.memories;
@@ -153,6 +196,28 @@ fn memories(model: &Model) -> Keys {
         keys.push((Copy, "copy"));
     }
     keys.extend([(Right, "next kind"), (NextPane, if m.reading { "list" } else { "in full" })]);
+    keys
+}
+
+fn skills(model: &Model) -> Keys {
+    use Action::*;
+    let m = &model.skills;
+    let mut keys = Vec::new();
+    if !m.filter.is_empty() {
+        keys.push((Back, "clear filter"));
+    }
+    if m.job().is_some() {
+        keys.push((Open, "open job"));
+    } else if m.selected().is_some() && !m.reading {
+        keys.push((Open, "read"));
+    }
+    if let Some(row) = m.selected() {
+        keys.push((Pause, if row.hold.pin.is_some() { "unpin" } else { "pin" }));
+    }
+    if m.rollback().is_some() {
+        keys.push((Retry, "roll back"));
+    }
+    keys.extend([(Right, "next part"), (Filter, "filter"), (NextPane, if m.reading { "list" } else { "in full" })]);
     keys
 }
 
@@ -201,6 +266,8 @@ pub(super) fn key_line(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Po
         }
         Some(Overlay::Remember(_)) => &[("ctrl-s", "save"), ("tab", "next field"), ("esc", "leave it as it was")],
         Some(Overlay::Card(_)) => &[("1", "the newer"), ("2", "the older"), ("3", "both"), ("esc", "later")],
+        Some(Overlay::Question(_)) => &[("1-9", "answer"), ("esc", "later")],
+        Some(Overlay::Line(_)) => &[("enter", "send"), ("esc", "drop it")],
         Some(Overlay::Leave(_)) => &[("enter", "hand over"), ("e", "end the engine"), ("esc", "stay")],
         None => &[],
     };

@@ -5,7 +5,6 @@ mod capability;
 mod clipboard;
 mod console;
 mod draw;
-mod editor;
 mod hangup;
 mod input;
 mod keyline;

@@ -2,12 +2,17 @@
 
 use super::keymap::Keymap;
 use super::overlays::{Form, Overlay};
+use super::screens::approvals::Approvals;
+use super::screens::costs::Costs;
+use super::screens::cron::Clockwork;
 use super::screens::dashboard::{Dashboard, Pane};
+use super::screens::health::HealthView;
 use super::screens::job::JobScreen;
 use super::screens::jobs::Jobs;
 use super::screens::logs::{Book, LogView};
 use super::screens::look::Look;
 use super::screens::memory::Memories;
+use super::screens::skills::SkillList;
 use super::screens::workers::Workers;
 use super::theme::Theme;
 use crate::domain::{Command, ProjectId, Timestamp};
@@ -48,8 +53,13 @@ pub(super) enum View {
     Dashboard,
     Jobs,
     Workers,
+    Approvals,
     Memory,
     Logs,
+    Costs,
+    Cron,
+    Health,
+    Skills,
 }
 
 /// A line for the operator that goes away by itself.
@@ -105,7 +115,12 @@ pub struct Model {
     pub(super) dash: Dashboard,
     pub(super) jobs: Jobs,
     pub(super) workers: Workers,
+    pub(super) approvals: Approvals,
     pub(super) memories: Memories,
+    pub(super) cron: Clockwork,
+    pub(super) skills: SkillList,
+    pub(super) costs: Costs,
+    pub(super) health: HealthView,
     pub(super) book: Book,
     pub(super) logs: LogView,
     /// Opened jobs, each over the one it was opened from.
@@ -131,7 +146,12 @@ impl Model {
             dash: Dashboard::default(),
             jobs: Jobs::default(),
             workers: Workers::default(),
+            approvals: Approvals::default(),
             memories: Memories::default(),
+            cron: Clockwork::default(),
+            skills: SkillList::default(),
+            costs: Costs::default(),
+            health: HealthView::default(),
             book: Book::default(),
             logs: LogView::default(),
             open: Vec::new(),

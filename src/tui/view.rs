@@ -5,7 +5,7 @@ use super::keymap::Action;
 use super::model::{Model, View};
 use super::overlays::clear;
 use super::screens::dashboard;
-use super::screens::{job, jobs, logs, memory, workers};
+use super::screens::{approvals, costs, cron, health, job, jobs, logs, memory, skills, workers};
 use super::text;
 use super::widgets::{Pen, empty, fold, pane};
 use crate::wire::{EngineMode, Severity};
@@ -31,8 +31,13 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
         (None, View::Dashboard) => dashboard::draw(model, room, buf),
         (None, View::Jobs) => jobs::draw(model, room, buf),
         (None, View::Workers) => workers::draw(model, room, buf),
+        (None, View::Approvals) => approvals::draw(model, room, buf),
         (None, View::Memory) => memory::draw(model, room, buf),
+        (None, View::Cron) => cron::draw(model, room, buf),
         (None, View::Logs) => log(model, room, buf),
+        (None, View::Skills) => skills::draw(model, room, buf),
+        (None, View::Costs) => costs::draw(model, room, buf),
+        (None, View::Health) => health::draw(model, room, buf),
     }
     let last = Rect { y: area.bottom() - 1, height: 1, ..area };
     let mut cursor = key_line(model, last, buf);
@@ -101,26 +106,15 @@ fn header(model: &Model, area: Rect, buf: &mut Buffer) {
         pen.gap(1).put(" watching ", t.badge);
     }
     let clock = text::clock(model.now, model.utc_offset, false);
-    let tabs: Vec<(String, bool)> = [
-        (Action::Dashboard, "Dashboard", View::Dashboard),
-        (Action::Jobs, "Jobs", View::Jobs),
-        (Action::Workers, "Workers", View::Workers),
-        (Action::Memory, "Memory", View::Memory),
-        (Action::Logs, "Logs", View::Logs),
-    ]
-    .into_iter()
-    .map(|(action, name, view)| (format!(" {} {name} ", model.options.keymap.key(action)), model.view == view))
-    .collect();
-    let width: u16 = tabs.iter().map(|(l, _)| text::width(l) as u16).sum::<u16>() + 7;
-    if pen.left() > width {
-        pen.skip_to_right(width);
-        for (label, current) in &tabs {
-            pen.put(label, if *current { t.badge } else { t.dim });
-        }
-    } else if let Some((label, _)) = tabs.iter().find(|(_, current)| *current) {
-        let width = text::width(label) as u16 + 7;
+    for room in [Room::Wide, Room::Tight, Room::Keys, Room::Here] {
+        let tabs = tabs(model, room);
+        let width: u16 = tabs.iter().map(|(l, _)| text::width(l) as u16).sum::<u16>() + 7;
         if pen.left() > width {
-            pen.skip_to_right(width).put(label, t.badge);
+            pen.skip_to_right(width);
+            for (label, current) in &tabs {
+                pen.put(label, if *current { t.badge } else { t.dim });
+            }
+            break;
         }
     }
     if pen.left() > 5 {
@@ -129,6 +123,52 @@ fn header(model: &Model, area: Rect, buf: &mut Buffer) {
     if head(area.height) == 2 {
         second(model, Pen::new(buf, area, 1));
     }
+}
+
+/// How much of the views' names the header has room for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Wide,
+    Tight,
+    /// Keys, and the name of the current one.
+    Keys,
+    /// The current one, and the count of what waits.
+    Here,
+}
+
+/// The views with their keys, and which one is on screen; Approvals with the count of what waits.
+fn tabs(model: &Model, room: Room) -> Vec<(String, bool)> {
+    [
+        (Action::Dashboard, "Dashboard", View::Dashboard),
+        (Action::Jobs, "Jobs", View::Jobs),
+        (Action::Workers, "Workers", View::Workers),
+        (Action::Approvals, "Approvals", View::Approvals),
+        (Action::Memory, "Memory", View::Memory),
+        (Action::Logs, "Logs", View::Logs),
+        (Action::Cron, "Cron", View::Cron),
+        (Action::Costs, "Costs", View::Costs),
+        (Action::Skills, "Skills", View::Skills),
+        (Action::Health, "Health", View::Health),
+    ]
+    .into_iter()
+    .filter_map(|(action, name, view)| {
+        let badge = match (view, approvals::waiting(&model.snapshot)) {
+            (View::Approvals, n) if n > 0 => format!("({n})"),
+            _ => String::new(),
+        };
+        let key = model.options.keymap.key(action);
+        let current = model.view == view;
+        let label = match room {
+            Room::Wide => format!(" {key} {name}{badge} "),
+            Room::Tight => format!(" {key} {name}{badge}"),
+            _ if current => format!(" {key} {name}{badge} "),
+            Room::Keys => format!(" {key}{badge}"),
+            Room::Here if !badge.is_empty() => format!(" {key}{badge}"),
+            Room::Here => return None,
+        };
+        Some((label, current))
+    })
+    .collect()
 }
 
 /// Today's figures, and what needs the operator.

@@ -11,8 +11,9 @@ pub use crate::domain::{
 };
 pub use control::{ControlFrame, ControlReply};
 pub use frame::{EngineFrame, Heartbeat, Hello, MAX_FRAME, PROTOCOL, ShimFrame, SpooledEvent};
-pub use query::{Answer, From, JobDetail, Query, Step, WorkerDetail};
+pub use query::{Answer, From, JobDetail, PlanDetail, Query, SkillDetail, SkillRow, Step, WorkerDetail};
 pub use snapshot::{
-    Attention, BackendRow, BudgetView, EngineMode, EngineView, HostView, LaneView, LiveAttempt, Slots, Snapshot, Today, WorkerRow,
+    Attention, BackendRow, BudgetView, EngineMode, EngineView, HostView, LaneView, LiveAttempt, PendingProject, Slots, Snapshot, Today,
+    WorkerRow,
 };
 pub use spec::{AttemptLimits, AttemptSpec, attempt_mark, files};

@@ -3,8 +3,10 @@
 use super::frame::SpooledEvent;
 use super::snapshot::WorkerRow;
 use crate::domain::{
-    Applied, Attempt, AttemptId, Category, Command, Injected, Job, JobFilter, JobId, JobPage, JobRow, LogFilter, LogLine, Memory,
-    MemoryFilter, MemoryId, Page, PromptPart, Recalled, Review, StateCounts, Verdict, WorkerId,
+    Applied, Attempt, AttemptId, Category, Command, ComponentHealth, CostBy, CostRow, CronView, Entry, Fire, Injected, Job, JobFilter,
+    JobId, JobPage, JobRow, LogFilter, LogLine, Memory, MemoryFilter, MemoryId, Overview, Page, Plan, PlanId, PlanJob, PlanRow, Preview,
+    Progress, PromptPart, Recalled, Review, SkillFile, SkillFrom, SkillGiven, SkillHold, SkillOutput, SkillUse, SkillVersion, StateCounts,
+    Verdict, WorkerId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,6 +35,22 @@ pub enum Query {
     Memory { memory: MemoryId },
     /// What a job was given from memory, by attempt, best first.
     Recalls { job: JobId },
+    /// A page of plans, newest first.
+    Plans { page: Page },
+    /// One plan in full, with what it would come to.
+    Plan { plan: PlanId },
+    /// A page of the conversation, newest first.
+    Conversation { page: Page },
+    /// The schedules, the next 24 hours, and the past of one of them.
+    Cron { past: Option<String> },
+    /// All skills, with what came of each.
+    Skills,
+    /// One skill in full.
+    Skill { name: String },
+    /// What was spent: the headline figures and a rollup, of one line of another rollup only where that is named.
+    Costs { by: CostBy, within: Option<(CostBy, String)> },
+    /// The nine components.
+    Health,
     /// Not a question: a command to apply.
     Command(Command),
 }
@@ -81,6 +99,33 @@ pub enum Answer {
         job: JobId,
         recalls: Vec<Injected>,
     },
+    Plans {
+        page: Page,
+        rows: Vec<PlanRow>,
+        more: bool,
+    },
+    Plan(Box<PlanDetail>),
+    Conversation {
+        page: Page,
+        /// Newest first.
+        entries: Vec<Entry>,
+        more: bool,
+    },
+    Cron {
+        view: Box<CronView>,
+        past: Option<String>,
+        /// Newest first.
+        fires: Vec<Fire>,
+    },
+    Skills(Vec<SkillRow>),
+    Skill(Box<SkillDetail>),
+    Costs {
+        by: CostBy,
+        within: Option<(CostBy, String)>,
+        overview: Box<Overview>,
+        rows: Vec<CostRow>,
+    },
+    Health(Vec<ComponentHealth>),
     Applied {
         command: Command,
         applied: Applied,
@@ -136,8 +181,60 @@ pub struct JobDetail {
     /// Its rounds of review, oldest first.
     #[serde(default)]
     pub reviews: Vec<Review>,
+    /// What its attempts were given, the newest attempt first.
+    #[serde(default)]
+    pub skills: Vec<SkillGiven>,
+    /// Skills that would have fitted its prompt, with the phrase.
+    #[serde(default)]
+    pub suggested: Vec<(String, String)>,
     /// The result's text, cut at 256 KiB.
     pub result: Option<String>,
+}
+
+/// A skill in the list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SkillRow {
+    pub name: String,
+    pub description: String,
+    /// The version that is in place; `None` where that is broken.
+    pub hash: Option<String>,
+    /// What its author calls it.
+    pub version: Option<String>,
+    pub source: SkillFrom,
+    /// Its SKILL.md, or what stands for it.
+    pub file: String,
+    pub triggers: Vec<String>,
+    pub license: Option<String>,
+    #[serde(flatten)]
+    pub hold: SkillHold,
+    #[serde(flatten)]
+    pub use_: SkillUse,
+    /// Share of the attempts that ended well; `None` before one has ended.
+    pub success: Option<f64>,
+    /// File, line and words; the first is what breaks it, where it is broken.
+    pub problems: Vec<String>,
+}
+
+impl SkillRow {
+    /// It can be given to jobs as it is in place.
+    pub fn usable(&self) -> bool {
+        self.hash.is_some()
+    }
+}
+
+/// One skill in full.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SkillDetail {
+    pub row: SkillRow,
+    /// What agents get, of the version in use.
+    pub text: String,
+    pub files: Vec<SkillFile>,
+    /// The newest first.
+    pub versions: Vec<SkillVersion>,
+    /// What changed from the version before to the newest.
+    pub diff: String,
+    /// The newest first.
+    pub outputs: Vec<SkillOutput>,
 }
 
 /// One worker in full.
@@ -148,4 +245,15 @@ pub struct WorkerDetail {
     pub skills: Vec<String>,
     pub session_tokens: u64,
     pub attempts: Vec<Attempt>,
+}
+
+/// One plan in full.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanDetail {
+    pub plan: Plan,
+    /// Its graph and what it would cost; `None` while there is no document.
+    pub preview: Option<Preview>,
+    /// What was made of its tasks, in the order in which the jobs were made; empty before it is dispatched.
+    pub jobs: Vec<PlanJob>,
+    pub progress: Progress,
 }

@@ -2,8 +2,8 @@
 //! console. Long lists are not in it; they are pages, fetched on demand.
 
 use crate::domain::{
-    AttemptId, BackendPause, Decision, Hang, JobId, JobRow, Lane, Liveness, LogLine, Priority, ProjectId, Reembedding, Severity, Timestamp,
-    WorkerId, WorkerStatus,
+    AttemptId, BackendPause, CapStanding, Decision, Entry, Hang, JobId, JobRow, Lane, Liveness, LogLine, PlanRow, Priority, ProjectId,
+    Reembedding, Severity, Timestamp, WorkerId, WorkerStatus,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,11 +27,25 @@ pub struct Snapshot {
     pub host: HostView,
     /// While all memories get new vectors: how far that has come.
     pub reembedding: Option<Reembedding>,
+    /// The spending caps, and how near they are.
+    #[serde(default)]
+    pub caps: Vec<CapStanding>,
     /// What needs the operator, most urgent first.
     pub attention: Vec<Attention>,
     /// The questions that wait for an answer.
     #[serde(default)]
     pub cards: Vec<Decision>,
+    /// The plans that wait for a yes or no, oldest first.
+    #[serde(default)]
+    pub plans: Vec<PlanRow>,
+    /// The projects that say they are done, and wait for a yes or no.
+    #[serde(default)]
+    pub pending: Vec<PendingProject>,
+    /// How much of the conversation the operator has not seen, and the newest of it, oldest first; bounded.
+    #[serde(default)]
+    pub unread: u64,
+    #[serde(default)]
+    pub said: Vec<Entry>,
     /// The newest events, oldest first; bounded.
     pub log: Vec<LogLine>,
 }
@@ -185,6 +199,26 @@ pub struct Attention {
     pub job: Option<JobId>,
 }
 
+/// A project that waits for the operator's word.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PendingProject {
+    pub id: ProjectId,
+    pub title: String,
+    pub submitted_at: Option<Timestamp>,
+    /// What the operator said of it last.
+    pub remark: Option<String>,
+    pub jobs: u32,
+    pub done: u32,
+    /// Failed or killed.
+    pub failed: u32,
+    pub tasks: u32,
+    pub tasks_done: u32,
+    pub tokens: u64,
+    pub cost_usd: f64,
+    /// Its newest jobs.
+    pub newest: Vec<JobRow>,
+}
+
 impl Snapshot {
     /// What a console shows before there is an engine.
     pub fn starting(at: Timestamp, workspace: String) -> Snapshot {
@@ -211,8 +245,13 @@ impl Snapshot {
             backends: Vec::new(),
             host: HostView::default(),
             reembedding: None,
+            caps: Vec::new(),
             attention: Vec::new(),
             cards: Vec::new(),
+            plans: Vec::new(),
+            pending: Vec::new(),
+            unread: 0,
+            said: Vec::new(),
             log: Vec::new(),
         }
     }

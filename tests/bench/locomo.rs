@@ -24,14 +24,18 @@ type Turn = (u32, u32);
 #[derive(Clone, Copy, PartialEq)]
 enum By {
     Alone(Side),
+    /// The formula, every memory of a category that lasts.
     Score,
+    /// The formula, every memory of a category that passes: by its shorter half-life.
+    Passing,
 }
 
-const ALL: [(&str, &str, By); 4] = [
+const ALL: [(&str, &str, By); 5] = [
     ("words", "words alone (BM25)", By::Alone(Side::Words)),
     ("vectors", "vectors alone", By::Alone(Side::Vectors)),
     ("hybrid", "both (hybrid)", By::Alone(Side::Both)),
     ("score", "the full score", By::Score),
+    ("passing", "the full score, all of it passing events", By::Passing),
 ];
 
 /// One dialogue.
@@ -56,7 +60,7 @@ pub fn run(arguments: &[String]) {
     let only = match (arguments.next(), arguments.next()) {
         (None, _) => None,
         (Some("--by"), Some(by)) if ALL.iter().any(|(name, ..)| *name == by) => Some(by),
-        _ => panic!("after the path there is only --by words|vectors|hybrid|score"),
+        _ => panic!("after the path there is only --by words|vectors|hybrid|score|passing"),
     };
     let dialogues = read(Path::new(path));
     println!("locomo: {} dialogues, evidence recall within each, in percent; embedder {}", dialogues.len(), id());
@@ -107,7 +111,7 @@ fn shares(dialogue: &Dialogue, memos: &[Memo], by: By) -> Vec<[f64; 3]> {
     let mut rng = fastrand::Rng::with_seed(7);
     let new = |m: &Memo| NewMemory {
         text: m.text.clone(),
-        category: Category::Fact,
+        category: if by == By::Passing { Category::Event } else { Category::Fact },
         importance: 0.3 + 0.6 * rng.f64(),
         source: MemorySource::Import { name: "LoCoMo".into() },
         external: false,
@@ -121,7 +125,7 @@ fn shares(dialogue: &Dialogue, memos: &[Memo], by: By) -> Vec<[f64; 3]> {
     let found = |question: &str, k: usize| -> Vec<Recalled> {
         match by {
             By::Alone(side) => store.likest(question, k, side).unwrap(),
-            By::Score => store.recall(question, k, None, dialogue.now).unwrap(),
+            By::Score | By::Passing => store.recall(question, k, None, dialogue.now).unwrap(),
         }
     };
     let mut all = Vec::new();

@@ -12,6 +12,7 @@ mod pty;
 mod queue;
 mod recall;
 mod site;
+mod skills;
 mod spread;
 mod submit;
 
@@ -24,7 +25,8 @@ usage: cargo bench --profile dev -- FIGURE [N]
   fleet [N]     N job processes at once (500)
   console       the first frame, a key, and rest
   recall [N]    memories found, kept and opened, up to N of them (100000)
-  locomo FILE [--by words|vectors|hybrid|score]
+  skills [N]    a folder of N skills read, and a prompt looked at for their triggers (300)
+  locomo FILE [--by words|vectors|hybrid|score|passing]
                 how well memories are found, on the questions of a LoCoMo file (which is not a part of this repository)
   all           one after the other, but for locomo
 
@@ -41,6 +43,7 @@ fn main() {
         Some("fleet") => fleet::run(number(500)),
         Some("console") => console::run(),
         Some("recall") => recall::run(number(100_000)),
+        Some("skills") => skills::run(number(300)),
         Some("locomo") => locomo::run(&args[1..]),
         Some(recall::OPENS) => recall::opening(&args[1]),
         Some("all") => {
@@ -50,6 +53,7 @@ fn main() {
             fleet::run(500);
             console::run();
             recall::run(100_000);
+            skills::run(300);
         }
         _ => println!("{USAGE}"),
     }

@@ -168,11 +168,12 @@ fn opens(dir: &Path, what: &str) {
     line("... that process's private memory", format!("{memory:.0} MiB"));
 }
 
-/// That process: says how many milliseconds it took from its first line to the first answer, and waits to be looked at.
+/// That process: says how many milliseconds it took from opening to the first answer, and waits to be looked at.
 pub fn opening(dir: &str) {
+    let question = Texts::new(1).question();
     let began = Instant::now();
     let store = open(Path::new(dir));
-    let found = store.recall(&Texts::new(1).question(), WANTED, None, clock::now()).unwrap();
+    let found = store.recall(&question, WANTED, None, clock::now()).unwrap();
     assert!(!found.is_empty());
     println!("{}", began.elapsed().as_secs_f64() * 1e3);
     let _ = std::io::stdin().read_line(&mut String::new());

@@ -254,7 +254,7 @@ fn a_workspaces_skill_shadows_and_a_broken_one_is_named_by_file_and_line() {
 
     assert!(skill(home.path(), "../writing").unwrap_err().to_string().contains("cannot be a skill's name"));
     let unknown = skill(home.path(), "wirting").unwrap_err().to_string();
-    assert!(unknown.starts_with("there is no skill `wirting`. The skills: bad-list, bad-yaml, code-review"), "{unknown}");
+    assert!(unknown.starts_with("there is no skill `wirting`. The skills: bad-list, bad-yaml, briefing, code-review"), "{unknown}");
     assert!(skill_names(home.path()).contains(&"crlf".to_owned()));
 }
 
@@ -270,7 +270,11 @@ fn commands(text: &str) -> Vec<(String, Vec<String>, Vec<String>)> {
             continue;
         }
         let words: Vec<&str> = words.collect();
-        let verbs: Vec<String> = words.iter().take_while(|w| w.chars().all(|c| c.is_ascii_lowercase())).map(|w| (*w).to_owned()).collect();
+        let verbs: Vec<String> = words
+            .iter()
+            .take_while(|w| w.starts_with(|c: char| c.is_ascii_lowercase()) && w.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+            .map(|w| (*w).to_owned())
+            .collect();
         let flags = words.iter().filter(|w| w.starts_with("--")).map(|w| w.trim_end_matches(['.', ',']).to_owned()).collect();
         if !verbs.is_empty() {
             found.push((program, verbs, flags));

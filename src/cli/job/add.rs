@@ -119,12 +119,12 @@ pub fn run(cx: &mut Context, add: Add) -> Result {
 
 fn spec(add: Add, max_attempts: Option<u32>) -> Result<JobSpec> {
     let prompt = match (add.prompt, &add.prompt_file) {
-        (Some(p), _) if p == "-" => read(std::io::stdin().lock(), "standard input")?,
+        (Some(p), _) if p == "-" => read(std::io::stdin().lock(), "standard input", "prompt")?,
         (Some(p), _) => p,
-        (None, Some(file)) if file == Path::new("-") => read(std::io::stdin().lock(), "standard input")?,
+        (None, Some(file)) if file == Path::new("-") => read(std::io::stdin().lock(), "standard input", "prompt")?,
         (None, Some(file)) => {
             let cannot = |e| CliError::not_found(format!("cannot read the prompt from {}: {e}", file.display()));
-            read(std::fs::File::open(file).map_err(cannot)?, &file.display().to_string())?
+            read(std::fs::File::open(file).map_err(cannot)?, &file.display().to_string(), "prompt")?
         }
         (None, None) => return Err(CliError::usage("a job needs a prompt: --prompt P, --prompt-file F, or --prompt - for standard input")),
     };
@@ -162,15 +162,19 @@ fn spec(add: Add, max_attempts: Option<u32>) -> Result<JobSpec> {
     Ok(spec)
 }
 
-fn read(from: impl Read, name: &str) -> Result<String> {
+/// Reads a text that the command line was given, whole: the request, the prompt, the message (`what`) in a file or stream (`name`).
+///
+/// # Errors
+/// It is no UTF-8 text, is longer than 16 MiB, or cannot be read.
+pub fn read(from: impl Read, name: &str, what: &str) -> Result<String> {
     let mut text = String::new();
     from.take(MAX_PROMPT + 1).read_to_string(&mut text).map_err(|e| match e.kind() {
-        std::io::ErrorKind::InvalidData => CliError::usage(format!("the prompt in {name} is no UTF-8 text")),
-        _ => CliError::new(Failure::Failure, format!("cannot read the prompt from {name}: {e}")),
+        std::io::ErrorKind::InvalidData => CliError::usage(format!("the {what} in {name} is no UTF-8 text")),
+        _ => CliError::new(Failure::Failure, format!("cannot read the {what} from {name}: {e}")),
     })?;
     if text.len() as u64 > MAX_PROMPT {
-        return Err(CliError::usage(format!("the prompt in {name} is longer than 16 MiB"))
-            .hint("put the material in a file and name the file in the prompt"));
+        return Err(CliError::usage(format!("the {what} in {name} is longer than 16 MiB"))
+            .hint(format!("put the material in a file and name the file in the {what}")));
     }
     Ok(text)
 }

@@ -12,6 +12,8 @@ mod tail;
 mod unstick;
 mod wait;
 
+pub use add::read;
+
 use super::args::Jobs;
 use super::context::Context;
 use super::error::Result;

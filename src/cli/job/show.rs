@@ -5,7 +5,7 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
 use crate::cli::log;
 use crate::cli::output::{Cell, Table, Tone};
-use crate::domain::{Attempt, Job, JobId, LogFilter, LogLine, Outcome, Page, Review, ReviewOutcome};
+use crate::domain::{Attempt, Job, JobId, LogFilter, LogLine, Outcome, Page, Review, ReviewOutcome, SkillGiven};
 use crate::store::{Branch, Store};
 use serde_json::{Value, json};
 
@@ -20,6 +20,8 @@ struct Detail {
     dependents: Vec<JobId>,
     reviews: Vec<Review>,
     branch: Option<Branch>,
+    skills: Vec<SkillGiven>,
+    suggested: Vec<(String, String)>,
 }
 
 /// Shows jobs in full: an object for one, an array for several.
@@ -51,7 +53,17 @@ fn detail(cx: &Context, store: &Store, id: JobId) -> Result<Detail> {
     events.reverse();
     let project = job.spec.project_id.map(|id| store.project(id)).transpose()?.flatten().map(|p| p.title);
     let dependents = store.dependents(id)?.iter().map(|r| r.id).collect();
-    Ok(Detail { job, project, attempts: store.attempts(id)?, events, dependents, reviews: store.reviews(id)?, branch: store.branch(id)? })
+    Ok(Detail {
+        job,
+        project,
+        attempts: store.attempts(id)?,
+        events,
+        dependents,
+        reviews: store.reviews(id)?,
+        branch: store.branch(id)?,
+        skills: store.skills_of(id)?,
+        suggested: store.suggested_skills(id)?,
+    })
 }
 
 /// A job as one value: the fields of `job ls`, and more.
@@ -74,6 +86,9 @@ fn value(d: &Detail) -> Result<Value> {
         map.insert("history".into(), json!(d.attempts));
         map.insert("reviews".into(), json!(d.reviews));
         map.insert("branch".into(), json!(d.branch));
+        map.insert("given_skills".into(), json!(d.skills));
+        let suggested = d.suggested.iter().map(|(skill, trigger)| json!({ "skill": skill, "trigger": trigger })).collect::<Vec<_>>();
+        map.insert("suggested_skills".into(), json!(suggested));
         map.insert("events".into(), json!(d.events));
     }
     Ok(v)
@@ -106,6 +121,17 @@ fn print(cx: &mut Context, d: &Detail) -> Result {
     optional("worker", spec.worker.clone());
     optional("persona", spec.persona.clone());
     optional("skills", Some(spec.skills.join(", ")));
+    let newest = d.skills.first().and_then(|s| s.attempt);
+    let given = d.skills.iter().filter(|s| s.attempt == newest).map(|s| {
+        let hash = s.hash.as_deref().map_or("", |h| &h[..h.len().min(12)]);
+        match &s.trigger {
+            Some(phrase) => format!("{} {hash} (by \"{phrase}\")", s.skill),
+            None => format!("{} {hash}", s.skill),
+        }
+    });
+    optional("given", Some(given.collect::<Vec<_>>().join(", ")));
+    let suggested = d.suggested.iter().map(|(skill, phrase)| format!("{skill} (by \"{phrase}\")"));
+    optional("would fit", Some(suggested.collect::<Vec<_>>().join(", ")));
     optional("project", spec.project_id.map(|p| p.to_string()));
     optional("task", spec.task_id.map(|t| t.to_string()));
     optional("depends on", Some(list(&spec.depends_on)));
@@ -196,7 +222,7 @@ fn attempts(rows: &[Attempt], now: crate::domain::Timestamp) -> Table {
             (&a.backend).into(),
             ages::ago(a.started_at, a.ended_at.unwrap_or(now)).into(),
             tokens.into(),
-            a.cost_usd.map_or_else(|| "-".to_owned(), ages::money).into(),
+            ages::cost(a).into(),
             a.message.as_deref().unwrap_or("").into(),
         ]);
     }

@@ -1,7 +1,6 @@
 //! `orc memory core show|edit|check`: the lines that every job gets, and their budget.
 
 use crate::cli::context::Context;
-use crate::cli::doctor::Finding;
 use crate::cli::error::{CliError, Kind, Result};
 use crate::memory::core::{CoreMemory, CoreMemoryError, LINE_BUDGET};
 use crate::os::files::{Durable, write_atomic};
@@ -126,15 +125,5 @@ fn edited(draft: &Path) -> Result<String> {
 impl From<CoreMemoryError> for CliError {
     fn from(e: CoreMemoryError) -> CliError {
         CliError::workspace(e.to_string())
-    }
-}
-
-/// The core memory against its budget.
-pub fn doctor(cx: &Context) -> Finding {
-    let core = cx.workspace().map(|w| w.core_memory()).and_then(|path| Ok(CoreMemory::load(&path)?));
-    match core {
-        Err(e) => Finding::fail("core memory", e.message, "mend or remove the file"),
-        Ok(core) if core.problems.is_empty() => Finding::ok("core memory", format!("{} of {LINE_BUDGET} lines", core.lines)),
-        Ok(core) => Finding::warn("core memory", core.problems.join("; "), "`orc memory core edit`"),
     }
 }

@@ -7,11 +7,11 @@ mod review;
 mod why;
 
 use super::context::Context;
-use super::doctor::Finding;
 use super::error::{CliError, Kind, Result};
 use crate::config::Settings;
-use crate::domain::{Applied, Category, Command, Memory, MemoryId, MemorySource, Timestamp};
-use crate::engine::{Library, apply_to_memory, embedder};
+use crate::domain::{Applied, Category, Command, Finding, Memory, MemoryId, MemorySource, Timestamp};
+use crate::engine::health::{embedding, memories};
+use crate::engine::{Library, apply_to_memory};
 use crate::memory::{MemoryError, Semantic};
 use clap::Subcommand;
 
@@ -89,6 +89,8 @@ fn apply(store: &Semantic, command: &Command, now: Timestamp) -> Result<String> 
     match apply_to_memory(store, command, now)? {
         Applied::Done { message, .. } => Ok(message),
         Applied::Added { job, .. } => Ok(format!("job {job}")),
+        Applied::Planned { plan } => Ok(format!("plan {plan}")),
+        Applied::Sent { message } => Ok(format!("message {message}")),
         Applied::Stale { message } | Applied::Refused { message } => Err(CliError::refused(message)),
     }
 }
@@ -133,55 +135,13 @@ fn share(text: &str) -> std::result::Result<f64, String> {
 
 /// The memory store, the embedder and the core memory, for `orc doctor`.
 pub fn doctor(cx: &Context) -> Vec<Finding> {
-    let store = open(cx).and_then(|(store, settings)| {
-        let count = store.list(&crate::domain::MemoryFilter::default(), None, usize::MAX >> 1)?.len();
-        let conflicts = store.conflicts()?.len();
-        store.check()?;
-        Ok((count, conflicts, store.standings()?, settings))
-    });
-    let store = match store {
-        Err(e) => Finding::warn(
-            "memory store",
-            e.message,
-            e.hint.unwrap_or_else(|| "jobs start without memories until it can be opened: mend or move the folder".into()),
-        ),
-        Ok((.., s, _)) if s.damaged > 0 => Finding::warn(
-            "memory store",
-            format!("{} in its journal could not be read and passed over", super::ages::many(s.damaged as usize, "line")),
-            "the file is kept beside the others in the folder `journal`, ending in .damaged, once it is folded",
-        ),
-        Ok((_, conflicts, ..)) if conflicts > 0 => Finding::warn(
-            "memory store",
-            format!("{} to be judged", super::ages::many(conflicts, "contradiction")),
-            "`orc memory conflicts` lists them",
-        ),
-        Ok((count, _, s, settings)) => {
-            let by = if settings.memory_backend == "none" {
-                "nothing is captured by itself: `memory_backend` is none".to_owned()
-            } else {
-                format!("captured by {}", settings.memory_backend)
-            };
-            let by_words = if s.without_vector > 0 { format!(", {} found by words only", s.without_vector) } else { String::new() };
-            let vectors = s.embedder.map_or("none yet".to_owned(), |e| e.to_string());
-            Finding::ok("memory store", format!("{count} memories; {by}; vectors by {vectors}{by_words}"))
-        }
-    };
-    vec![store, embedding(cx), core::doctor(cx)]
-}
-
-/// Whether texts get vectors: tried with one.
-fn embedding(cx: &Context) -> Finding {
-    // What is wrong with the settings is a part of its own.
+    // What is wrong with the settings is a component of its own.
     let settings = cx.settings().unwrap_or_default();
-    let embedder = embedder(&settings);
-    match embedder.embed(&["Does it answer?"]) {
-        Ok(made) if embedder.is_local() => {
-            Finding::ok("embedder", format!("{}, {} dimensions, offline", embedder.id(), made.iter().map(Vec::len).sum::<usize>()))
-        }
-        Ok(made) => {
-            let dim = made.iter().map(Vec::len).sum::<usize>();
-            Finding::ok("embedder", format!("{} at {} answers with {dim} dimensions", embedder.id(), settings.embedder_url))
-        }
-        Err(e) => Finding::warn("embedder", e.to_string(), "until it answers, recall goes by words and by the vectors that are there"),
-    }
+    let store = cx.workspace().and_then(|w| Ok(Library::new(w.clone()).store(&settings)?)).map_err(|e| {
+        let usual = "jobs start without memories until it can be opened: mend or move the folder".to_owned();
+        (e.message, e.hint.unwrap_or(usual))
+    });
+    let mut found = memories(store.as_ref().map_err(Clone::clone), &settings, cx.workspace().ok());
+    found.push(embedding(&settings));
+    found
 }

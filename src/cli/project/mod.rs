@@ -13,7 +13,6 @@ use crate::domain::{Act, Command, JobFilter, ProjectId};
 use crate::store::Project;
 use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 #[derive(Subcommand)]
@@ -162,28 +161,11 @@ fn set(cx: &mut Context, s: &Set) -> Result {
     if cx.out.json { cx.out.value(&known(&store, s.id)?) } else { cx.out.done(&format!("project {} changed", s.id)) }
 }
 
-/// Makes a project's folder in the workspace, named after its title; a name that is taken gets a number.
 fn own_folder(workspace: &Workspace, title: &str) -> Result<PathBuf> {
-    let name = slug(title);
-    for n in 1.. {
-        let folder = workspace.project_dir(&if n == 1 { name.clone() } else { format!("{name}-{n}") });
-        match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
-            Ok(()) => return Ok(folder),
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(e) => {
-                return Err(CliError::workspace(format!("cannot make the project's folder {}: {e}", folder.display()))
-                    .hint("`orc init` completes a workspace that lacks folders"));
-            }
-        }
-    }
-    unreachable!("some number is free")
-}
-
-/// Letters, digits and single dashes, at most 40 of them.
-fn slug(title: &str) -> String {
-    let words: Vec<String> = title.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_lowercase).collect();
-    let name: String = words.join("-").chars().take(40).collect();
-    if name.is_empty() { "project".to_owned() } else { name }
+    workspace.make_project_dir(title).map_err(|(folder, e)| {
+        CliError::workspace(format!("cannot make the project's folder {}: {e}", folder.display()))
+            .hint("`orc init` completes a workspace that lacks folders")
+    })
 }
 
 fn ls(cx: &mut Context) -> Result {
@@ -245,17 +227,4 @@ fn show(cx: &mut Context, id: ProjectId) -> Result {
 /// It does not.
 pub fn known(store: &crate::store::Store, id: ProjectId) -> Result<Project> {
     store.project(id)?.ok_or_else(|| CliError::not_found(format!("there is no project {id}")).hint("`orc project ls` lists them"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_is_named_after_the_title() {
-        assert_eq!(slug("The Web-Site (v2)/../x"), "the-web-site-v2-x");
-        assert_eq!(slug("Übersicht"), "übersicht");
-        assert_eq!(slug("../.."), "project");
-        assert_eq!(slug(&"x".repeat(99)).len(), 40);
-    }
 }

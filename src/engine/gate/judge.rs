@@ -223,7 +223,7 @@ impl State {
     }
 
     /// Adds a job; what the rules refuse is an answer, not an error.
-    pub(super) fn add(&self, tx: &Tx<'_>, spec: &JobSpec, now: Timestamp) -> Result<Result<JobId, String>, StoreError> {
+    pub(in crate::engine) fn add(&self, tx: &Tx<'_>, spec: &JobSpec, now: Timestamp) -> Result<Result<JobId, String>, StoreError> {
         match tx.add_job(spec, "engine", now) {
             Ok(added) => Ok(Ok(added.job)),
             Err(e @ (StoreError::Invalid(_) | StoreError::Unknown { .. } | StoreError::NoJob(_))) => Ok(Err(e.to_string())),

@@ -24,6 +24,7 @@ impl State {
     pub(super) fn gated(&self, job: &Job, backend: &str) -> bool {
         self.settings.review[job.spec.kind]
             && job.spec.origin != Origin::Review
+            && !super::converse::is_talk(job)
             && self.backends.get(backend).is_some_and(|b| b.uses_model() && !matches!(job.spec.kind, Kind::Review))
     }
 

@@ -43,7 +43,14 @@ impl State {
     }
 
     /// Puts a card before the operator; the job waits for it.
-    pub(super) fn ask_operator(&mut self, tx: &Tx<'_>, r: &Review, job: &Job, why: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub(in crate::engine) fn ask_operator(
+        &mut self,
+        tx: &Tx<'_>,
+        r: &Review,
+        job: &Job,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut question = format!("Job {} ({}) is not through its review: {why}.", job.id, job.spec.title);
         for fix in r.fixes.iter().filter(|f| !f.closed) {
             let line = fix.text.lines().next().unwrap_or_default();
@@ -52,13 +59,18 @@ impl State {
         let choice = |key: &str, label: &str, detail: &str| Choice { key: key.into(), label: label.into(), detail: detail.into() };
         let again =
             if r.fixes.is_empty() { "it is reviewed once more" } else { "its worker gets these fixes, and it is reviewed once more" };
+        let mut choices = vec![
+            choice("accept", "Accept as is", "the job is done"),
+            choice("again", "Another round", again),
+            choice("fail", "Fail the job", "its result stays, but it does not count"),
+        ];
+        if tx.plan_by(job.id)?.is_some_and(|p| p.document.is_none()) {
+            // What is no plan cannot be taken as one.
+            choices.remove(0);
+        }
         let card = Question {
             question,
-            choices: vec![
-                choice("accept", "Accept as is", "the job is done"),
-                choice("again", "Another round", again),
-                choice("fail", "Fail the job", "its result stays, but it does not count"),
-            ],
+            choices,
             deadline: None,
             default: None,
             task: None,

@@ -17,37 +17,49 @@ const LANES: usize = 16;
 /// A longer run of letters is no word.
 const LONGEST: usize = 100;
 
-/// The embedding that ships.
-#[derive(Debug)]
+/// The embedding that ships. Its asset is unpacked by the first text.
+#[derive(Debug, Default)]
 pub struct Shipped {
+    pieces: OnceLock<Pieces>,
+}
+
+/// The asset, unpacked.
+#[derive(Debug)]
+struct Pieces {
     /// Pieces to their row; those that go on within a word begin with `##`.
-    pieces: HashMap<&'static str, u32>,
+    rows: HashMap<&'static str, u32>,
     scales: Vec<f32>,
     codes: &'static [u8],
     dim: usize,
 }
 
 impl Shipped {
-    /// The embedding, unpacked once in a process.
+    /// The embedding, one for the whole process.
     pub fn get() -> Arc<Shipped> {
         static SHIPPED: OnceLock<Arc<Shipped>> = OnceLock::new();
-        SHIPPED.get_or_init(|| Arc::new(Shipped::unpack(ASSET).expect("the asset is part of the program, and a test unpacks it"))).clone()
+        SHIPPED.get_or_init(Arc::default).clone()
     }
 
-    fn unpack(asset: &'static [u8]) -> Option<Shipped> {
+    fn pieces(&self) -> &Pieces {
+        self.pieces.get_or_init(|| Pieces::unpack(ASSET).expect("the asset is part of the program, and a test unpacks it"))
+    }
+}
+
+impl Pieces {
+    fn unpack(asset: &'static [u8]) -> Option<Pieces> {
         let number = |at: usize| Some(u32::from_le_bytes(asset.get(at..at + 4)?.try_into().ok()?) as usize);
         let (count, dim) = (number(4)?, number(8)?);
         let mut rest = asset.strip_prefix(b"SEM1")?.get(8..)?;
-        let mut pieces = HashMap::with_capacity(count);
+        let mut rows = HashMap::with_capacity(count);
         for row in 0..count as u32 {
             let (length, tail) = rest.split_first()?;
             let (piece, tail) = tail.split_at_checked(usize::from(*length))?;
-            pieces.insert(std::str::from_utf8(piece).ok()?, row);
+            rows.insert(std::str::from_utf8(piece).ok()?, row);
             rest = tail;
         }
         let (scales, codes) = rest.split_at_checked(4 * count)?;
         let scales = scales.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-        (codes.len() == count * dim && dim % LANES == 0).then_some(Shipped { pieces, scales, codes, dim })
+        (codes.len() == count * dim && dim % LANES == 0).then_some(Pieces { rows, scales, codes, dim })
     }
 
     fn vector(&self, text: &str) -> Vec<f32> {
@@ -85,11 +97,11 @@ impl Shipped {
             let ends = word[start..].char_indices().map(|(at, c)| start + at + c.len_utf8()).rev();
             let hit = ends.into_iter().find_map(|end| {
                 let row = if start == 0 {
-                    self.pieces.get(&word[..end])
+                    self.rows.get(&word[..end])
                 } else {
                     inner.truncate(2);
                     inner.push_str(&word[start..end]);
-                    self.pieces.get(inner.as_str())
+                    self.rows.get(inner.as_str())
                 };
                 row.map(|row| (end, *row))
             });
@@ -111,7 +123,8 @@ impl Embedder for Shipped {
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        Ok(texts.iter().map(|t| self.vector(t)).collect())
+        let pieces = self.pieces();
+        Ok(texts.iter().map(|t| pieces.vector(t)).collect())
     }
 }
 
@@ -189,6 +202,6 @@ mod tests {
         use sha2::{Digest, Sha256};
         let hash: String = Sha256::digest(ASSET).iter().take(4).map(|b| format!("{b:02x}")).collect();
         assert_eq!(ID, format!("static256@{hash}"));
-        assert!(Shipped::unpack(&ASSET[..ASSET.len() - 1]).is_none() && Shipped::unpack(&ASSET[1..]).is_none());
+        assert!(Pieces::unpack(&ASSET[..ASSET.len() - 1]).is_none() && Pieces::unpack(&ASSET[1..]).is_none());
     }
 }

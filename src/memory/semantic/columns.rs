@@ -1,5 +1,6 @@
 //! Memories as Arrow columns: in the dataset, and in the image of the index.
 
+use super::rows::Facet;
 use crate::domain::{AttemptId, Category, JobId, Memory, MemoryId, MemorySource, Timestamp};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt32Array,
@@ -80,44 +81,115 @@ pub fn columns<'a>(rows: impl Iterator<Item = &'a Memory> + Clone) -> Vec<ArrayR
     ]
 }
 
-/// The memories of a batch; what is wrong with it otherwise.
-pub fn memories(batch: &RecordBatch) -> Result<Vec<Memory>, String> {
-    let column = |name: &str| batch.column_by_name(name).ok_or_else(|| format!("it has no column {name}"));
-    let kind = |name: &str| format!("its column {name} is of another type");
-    let texts = |name: &str| column(name)?.as_string_opt::<i32>().ok_or_else(|| kind(name));
-    let numbers = |name: &str| column(name)?.as_primitive_opt::<Int64Type>().ok_or_else(|| kind(name));
-    let times = |name: &str| column(name)?.as_primitive_opt::<TimestampMillisecondType>().ok_or_else(|| kind(name));
-    let flags = |name: &str| column(name)?.as_boolean_opt().ok_or_else(|| kind(name));
-    let (id, text, category) = (numbers("id")?, texts("text")?, texts("category")?);
-    let importance = column("importance")?.as_primitive_opt::<Float64Type>().ok_or_else(|| kind("importance"))?;
-    let (source, import, job, attempt) = (texts("source")?, texts("import")?, numbers("job")?, numbers("attempt")?);
-    let (external, disputed) = (flags("external")?, flags("disputed")?);
-    let (created, recalled) = (times("created_at")?, times("last_recalled_at")?);
-    let accesses = column("access_count")?.as_primitive_opt::<UInt32Type>().ok_or_else(|| kind("access_count"))?;
-    let (by, superseded, forgotten) = (numbers("superseded_by")?, times("superseded_at")?, times("forgotten_at")?);
-    let maybe = |a: &Int64Array, row: usize| a.is_valid(row).then(|| a.value(row));
-    let at = |a: &TimestampMillisecondArray, row: usize| a.is_valid(row).then(|| Timestamp(a.value(row)));
-    (0..batch.num_rows())
-        .map(|row| {
-            Ok(Memory {
-                id: MemoryId(id.value(row)),
-                text: text.value(row).to_owned(),
-                category: category.value(row).parse::<Category>().map_err(|e| format!("memory {}: {e}", id.value(row)))?,
-                importance: importance.value(row),
-                source: match source.value(row) {
-                    "operator" => MemorySource::Operator,
-                    "import" => MemorySource::Import { name: import.value(row).to_owned() },
-                    _ => MemorySource::Job { job: JobId(job.value(row)), attempt: maybe(attempt, row).map(AttemptId) },
-                },
-                external: external.value(row),
-                created_at: Timestamp(created.value(row)),
-                last_recalled_at: at(recalled, row),
-                access_count: accesses.value(row),
-                superseded_by: maybe(by, row).map(MemoryId),
-                superseded_at: at(superseded, row),
-                disputed: disputed.value(row),
-                forgotten_at: at(forgotten, row),
-            })
+/// The memories of a batch, each made into a value when it is looked at.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    id: Int64Array,
+    text: StringArray,
+    importance: Float64Array,
+    source: StringArray,
+    import: StringArray,
+    job: Int64Array,
+    attempt: Int64Array,
+    external: BooleanArray,
+    created: TimestampMillisecondArray,
+    recalled: TimestampMillisecondArray,
+    accesses: UInt32Array,
+    by: Int64Array,
+    superseded: TimestampMillisecondArray,
+    disputed: BooleanArray,
+    forgotten: TimestampMillisecondArray,
+    /// Of each row, checked.
+    categories: Vec<Category>,
+}
+
+impl Columns {
+    /// The columns of a batch, ascending by number or not; what is wrong with it otherwise.
+    pub fn of(batch: &RecordBatch) -> Result<Columns, String> {
+        let column = |name: &str| batch.column_by_name(name).ok_or_else(|| format!("it has no column {name}"));
+        let kind = |name: &str| format!("its column {name} is of another type");
+        let texts = |name: &str| column(name)?.as_string_opt::<i32>().cloned().ok_or_else(|| kind(name));
+        let numbers = |name: &str| column(name)?.as_primitive_opt::<Int64Type>().cloned().ok_or_else(|| kind(name));
+        let times = |name: &str| column(name)?.as_primitive_opt::<TimestampMillisecondType>().cloned().ok_or_else(|| kind(name));
+        let flags = |name: &str| column(name)?.as_boolean_opt().cloned().ok_or_else(|| kind(name));
+        Ok(Columns {
+            categories: categories(&texts("category")?)?,
+            id: numbers("id")?,
+            text: texts("text")?,
+            importance: column("importance")?.as_primitive_opt::<Float64Type>().cloned().ok_or_else(|| kind("importance"))?,
+            source: texts("source")?,
+            import: texts("import")?,
+            job: numbers("job")?,
+            attempt: numbers("attempt")?,
+            external: flags("external")?,
+            created: times("created_at")?,
+            recalled: times("last_recalled_at")?,
+            accesses: column("access_count")?.as_primitive_opt::<UInt32Type>().cloned().ok_or_else(|| kind("access_count"))?,
+            by: numbers("superseded_by")?,
+            superseded: times("superseded_at")?,
+            disputed: flags("disputed")?,
+            forgotten: times("forgotten_at")?,
         })
-        .collect()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.categories.len()
+    }
+
+    /// The numbers of all.
+    pub fn ids(&self) -> &[i64] {
+        self.id.values()
+    }
+
+    /// The text of one.
+    pub fn text(&self, row: usize) -> &str {
+        self.text.value(row)
+    }
+
+    /// What recall asks of every row.
+    pub fn facets(&self) -> Vec<Facet> {
+        // Mostly none is superseded, forgotten or disputed: then the arrays are not asked row by row.
+        let (gone, disputed) = (self.by.null_count() + self.forgotten.null_count() < 2 * self.len(), self.disputed.true_count() > 0);
+        let holds = |row| !gone || self.by.is_null(row) && self.forgotten.is_null(row);
+        let facet = |(row, c): (usize, &Category)| Facet::new(*c, holds(row), disputed && self.disputed.value(row));
+        self.categories.iter().enumerate().map(facet).collect()
+    }
+
+    /// One as a value.
+    pub fn get(&self, row: usize) -> Memory {
+        let maybe = |a: &Int64Array| a.is_valid(row).then(|| a.value(row));
+        let at = |a: &TimestampMillisecondArray| a.is_valid(row).then(|| Timestamp(a.value(row)));
+        Memory {
+            id: MemoryId(self.id.value(row)),
+            text: self.text(row).to_owned(),
+            category: self.categories[row],
+            importance: self.importance.value(row),
+            source: match self.source.value(row) {
+                "operator" => MemorySource::Operator,
+                "import" => MemorySource::Import { name: self.import.value(row).to_owned() },
+                _ => MemorySource::Job { job: JobId(self.job.value(row)), attempt: maybe(&self.attempt).map(AttemptId) },
+            },
+            external: self.external.value(row),
+            created_at: Timestamp(self.created.value(row)),
+            last_recalled_at: at(&self.recalled),
+            access_count: self.accesses.value(row),
+            superseded_by: maybe(&self.by).map(MemoryId),
+            superseded_at: at(&self.superseded),
+            disputed: self.disputed.value(row),
+            forgotten_at: at(&self.forgotten),
+        }
+    }
+}
+
+/// The words of a column as categories. Read as bytes: a call of the array for each would cost more than all else.
+fn categories(column: &StringArray) -> Result<Vec<Category>, String> {
+    let (ends, bytes) = (column.value_offsets(), column.value_data());
+    let words = Category::ALL.iter().map(|c| (c.as_str().as_bytes(), *c)).collect::<Vec<_>>();
+    let one = |ends: &[i32]| {
+        let word = &bytes[ends[0] as usize..ends[1] as usize];
+        let known = words.iter().find(|(w, _)| *w == word).map(|(_, c)| *c);
+        known.ok_or_else(|| format!("`{}` is no category", String::from_utf8_lossy(word)))
+    };
+    ends.windows(2).map(one).collect()
 }

@@ -70,16 +70,17 @@ impl Semantic {
     fn fold_rows(&self, sealed: &[PathBuf], dirty: &BTreeSet<MemoryId>, rewrite: bool) -> Result<(), MemoryError> {
         let table = &self.inner.table;
         let before = table.files()?;
-        let by = |s: &super::State| s.vectors_by.clone().unwrap_or_default();
+        // A copy, so that nobody waits while it is written.
+        let (index, by) = self.with(|s| (s.index.clone(), s.vectors_by.clone()))?;
+        let made_by = by.as_deref().unwrap_or_default();
         let upserted = !rewrite
             && table.newest().is_some()
-            && (dirty.is_empty()
-                || table.upsert(self.with(|s| {
-                    let rows: Vec<usize> = dirty.iter().filter_map(|id| s.index.row(*id)).collect();
-                    table.batch(&s.index, &rows, &by(s))
-                })??)?);
+            && (dirty.is_empty() || {
+                let rows: Vec<usize> = dirty.iter().filter_map(|id| index.row(*id)).collect();
+                table.upsert(table.batch(&index, &rows, made_by)?)?
+            });
         if !upserted {
-            table.replace(self.with(|s| table.all(&s.index, &by(s)))??)?;
+            table.replace(table.all(&index, made_by)?)?;
         }
         table.sync(&before)?;
         if table.compact()? {
@@ -87,8 +88,7 @@ impl Semantic {
             table.clean()?;
         }
         let newest = table.newest();
-        let dir = self.inner.dir.join("index");
-        let draft = self.with(|s| image::prepare(&dir, &s.index, s.vectors_by.as_deref(), newest.as_deref()))?.save()?;
+        let draft = image::save(&self.inner.dir.join("index"), &index, by.as_deref(), newest.as_deref())?;
         self.with_mut(true, |state, lock| {
             draft.publish()?;
             state.journal.remove(lock, sealed)?;

@@ -1,25 +1,29 @@
-//! The index as it was at the last folding, so that a process need not read the dataset and its texts word by word to search: two
-//! Arrow IPC files. A cache: without it, or where it does not fit the dataset, the index is built from the dataset.
+//! The index as it was at the last folding, so that a process need not read the dataset and its texts word by word to search: three
+//! Arrow IPC files whose columns are used where they were read. A cache: without it, or where it does not fit the dataset, the index is built from the dataset.
 
 use super::MemoryError;
-use super::columns::{columns, fields, memories};
+use super::columns::{Columns, columns, fields};
 use super::index::Index;
 use super::journal::sync_dir;
+use super::postings::Postings;
+use super::rows::Rows;
 use super::vectors::Vectors;
-use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
-};
-use arrow::buffer::OffsetBuffer;
+use crate::domain::Memory;
+use arrow::array::{ArrayRef, AsArray, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, UInt32Array, UInt64Array};
+use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Field, Float32Type, Schema, UInt32Type, UInt64Type};
-use arrow::ipc::reader::FileReader;
+use arrow::ipc::convert::fb_to_schema;
+use arrow::ipc::reader::{FileDecoder, read_footer_length};
+use arrow::ipc::root_as_footer;
 use arrow::ipc::writer::FileWriter;
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::{Cursor, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Raised with each change of what the files hold or of how texts become words: others are built anew.
-const FORMAT: &str = "2";
+const FORMAT: &str = "3";
 
 /// The index as it was, and what made its vectors.
 pub struct Image {
@@ -27,113 +31,85 @@ pub struct Image {
     pub embedder: Option<String>,
 }
 
-/// What is to be written.
-pub struct Prepared {
-    dir: PathBuf,
-    about: HashMap<String, String>,
-    parts: [(PathBuf, Vec<Field>, Vec<ArrayRef>); 2],
+/// The files of an image: memories, words, vectors.
+const FILES: [&str; 3] = ["rows.arrow", "words.arrow", "vectors.arrow"];
+
+/// The image, if there is one that fits the dataset's newest version.
+pub fn read(dir: &Path, newest: Option<&str>) -> Option<Image> {
+    // Several files, several cores.
+    let [rows, words, vectors] = std::thread::scope(|s| {
+        let [words, vectors] = [FILES[1], FILES[2]].map(|name| s.spawn(move || batch(&dir.join(name))));
+        [batch(&dir.join(FILES[0])), words.join().ok().flatten(), vectors.join().ok().flatten()]
+    });
+    let ((rows, about), (words, of_words), (vectors, of_vectors)) = (rows?, words?, vectors?);
+    let is = |key: &str, value: &str| about.get(key).is_some_and(|v| v == value);
+    if about != of_words || about != of_vectors || !is("format", FORMAT) || !is("dataset", newest.unwrap_or_default()) {
+        return None;
+    }
+    let lengths = rows.column_by_name("words")?.as_primitive_opt::<UInt32Type>()?.values().to_vec();
+    let keys = rows.column_by_name("same")?.as_primitive_opt::<UInt64Type>()?.values().to_vec();
+    let scales = vectors.column_by_name("scale")?.as_primitive_opt::<Float32Type>()?.values().to_vec();
+    let sums = vectors.column_by_name("sum")?.as_primitive_opt::<UInt32Type>()?.values().to_vec();
+    let (dim, codes) = match vectors.column_by_name("codes") {
+        Some(codes) => (codes.as_fixed_size_binary_opt()?.value_length() as usize, codes.as_fixed_size_binary_opt()?.values().clone()),
+        None => (0, Buffer::default()),
+    };
+    if scales.len() != rows.num_rows() {
+        return None;
+    }
+    let vectors = Vectors::of(dim, codes, scales, sums)?;
+    let embedder = about.get("embedder").filter(|e| !e.is_empty()).cloned();
+    let postings = Postings::of(&words, rows.num_rows())?;
+    let rows = Rows::of(Columns::of(&rows).ok()?);
+    Some(Image { index: Index::of(rows, lengths, keys, postings, vectors), embedder })
+}
+
+/// Writes an index as an image beside the one in place.
+///
+/// # Errors
+/// The disk.
+pub fn save(dir: &Path, index: &Index, embedder: Option<&str>, newest: Option<&str>) -> Result<Draft, MemoryError> {
+    let about = [("format", FORMAT), ("dataset", newest.unwrap_or_default()), ("embedder", embedder.unwrap_or_default())];
+    let about: HashMap<String, String> = about.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let field = |name: &str, kind: DataType| Field::new(name, kind, false);
+    let memories: Vec<Cow<'_, Memory>> = index.rows().iter().collect();
+    let mut rows: (Vec<Field>, Vec<ArrayRef>) = (fields(), columns(memories.iter().map(AsRef::as_ref)));
+    rows.0.extend([field("words", DataType::UInt32), field("same", DataType::UInt64)]);
+    rows.1.push(Arc::new(UInt32Array::from(index.lengths().to_vec())));
+    rows.1.push(Arc::new(UInt64Array::from(index.keys().to_vec())));
+    drop(memories);
+
+    let (stems, ends, all) = index.postings().columns();
+    let item = Arc::new(field("item", DataType::UInt32));
+    let list = ListArray::new(item.clone(), ends, Arc::new(all), None);
+    let words: (Vec<Field>, Vec<ArrayRef>) =
+        (vec![field("stem", DataType::Utf8), field("postings", DataType::List(item))], vec![Arc::new(stems), Arc::new(list)]);
+
+    let (scales, sums) = index.vectors.figures();
+    let mut vectors: (Vec<Field>, Vec<ArrayRef>) = (
+        vec![field("scale", DataType::Float32), field("sum", DataType::UInt32)],
+        vec![Arc::new(Float32Array::from(scales.to_vec())), Arc::new(UInt32Array::from(sums.to_vec()))],
+    );
+    let dim = index.vectors.dim() as i32;
+    if dim > 0 {
+        vectors.0.push(field("codes", DataType::FixedSizeBinary(dim)));
+        vectors.1.push(Arc::new(FixedSizeBinaryArray::new(dim, index.vectors.all_codes().into(), None)));
+    }
+
+    std::fs::create_dir_all(dir).map_err(MemoryError::io(dir, "made"))?;
+    for (name, (fields, arrays)) in FILES.iter().zip([rows, words, vectors]) {
+        write(&draft(dir, name), Schema::new_with_metadata(fields, about.clone()), arrays)?;
+    }
+    Ok(Draft { dir: dir.to_owned() })
+}
+
+fn draft(dir: &Path, name: &str) -> PathBuf {
+    dir.join(name).with_extension("draft")
 }
 
 /// Written and not yet in place.
 pub struct Draft {
     dir: PathBuf,
-    files: Vec<(PathBuf, PathBuf)>,
-}
-
-fn paths(dir: &Path) -> [PathBuf; 2] {
-    [dir.join("rows.arrow"), dir.join("words.arrow")]
-}
-
-/// The image, if there is one that fits the dataset's newest version.
-pub fn read(dir: &Path, newest: Option<&str>) -> Option<Image> {
-    let [rows, words] = paths(dir);
-    // Two files, two cores.
-    let (rows, words) = std::thread::scope(|s| {
-        let words = s.spawn(|| batch(&words));
-        (batch(&rows), words.join().ok().flatten())
-    });
-    let ((rows, about), (words, too)) = (rows?, words?);
-    let is = |key: &str, value: &str| about.get(key).is_some_and(|v| v == value);
-    if about != too || !is("format", FORMAT) || !is("dataset", newest.unwrap_or_default()) {
-        return None;
-    }
-    let memories = std::thread::scope(|s| {
-        let terms = s.spawn(|| terms(&words));
-        (memories(&rows).ok(), terms.join().ok().flatten())
-    });
-    let (memories, terms) = (memories.0?, memories.1?);
-    let lengths = rows.column_by_name("words")?.as_primitive_opt::<UInt32Type>()?.values().to_vec();
-    let keys = rows.column_by_name("same")?.as_primitive_opt::<UInt64Type>()?.values().to_vec();
-    let vectors = match rows.column_by_name("codes") {
-        Some(codes) => {
-            let codes = codes.as_fixed_size_binary_opt()?;
-            let scales = rows.column_by_name("scale")?.as_primitive_opt::<Float32Type>()?.values().to_vec();
-            let sums = rows.column_by_name("sum")?.as_primitive_opt::<UInt32Type>()?.values().to_vec();
-            Vectors::of(codes.value_length() as usize, codes.value_data().to_vec(), scales, sums)
-        }
-        None => Vectors::of(0, Vec::new(), vec![0.0; memories.len()], vec![0; memories.len()]),
-    };
-    let embedder = about.get("embedder").filter(|e| !e.is_empty()).cloned();
-    Some(Image { index: Index::of(memories, lengths, keys, terms, vectors), embedder })
-}
-
-fn terms(words: &RecordBatch) -> Option<Vec<(Box<str>, Vec<u32>)>> {
-    let stems = words.column_by_name("stem")?.as_string_opt::<i32>()?;
-    let postings = words.column_by_name("postings")?.as_list_opt::<i32>()?;
-    let all = postings.values().as_primitive_opt::<UInt32Type>()?.values();
-    let ends = postings.value_offsets();
-    Some((0..stems.len()).map(|i| (stems.value(i).into(), all[ends[i] as usize..ends[i + 1] as usize].to_vec())).collect())
-}
-
-/// The index as columns; nothing is written yet.
-pub fn prepare(dir: &Path, index: &Index, embedder: Option<&str>, newest: Option<&str>) -> Prepared {
-    let about = [("format", FORMAT), ("dataset", newest.unwrap_or_default()), ("embedder", embedder.unwrap_or_default())];
-    let about = about.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    let mut all = fields();
-    let mut arrays = columns(index.rows().iter());
-    all.push(Field::new("words", DataType::UInt32, false));
-    arrays.push(Arc::new(UInt32Array::from(index.lengths().to_vec())));
-    all.push(Field::new("same", DataType::UInt64, false));
-    arrays.push(Arc::new(UInt64Array::from(index.keys().to_vec())));
-    let (codes, scales, sums) = index.vectors.parts();
-    let dim = index.vectors.dim() as i32;
-    if dim > 0 {
-        all.push(Field::new("codes", DataType::FixedSizeBinary(dim), false));
-        arrays.push(Arc::new(FixedSizeBinaryArray::new(dim, codes.to_vec().into(), None)));
-        all.push(Field::new("scale", DataType::Float32, false));
-        arrays.push(Arc::new(Float32Array::from(scales.to_vec())));
-        all.push(Field::new("sum", DataType::UInt32, false));
-        arrays.push(Arc::new(UInt32Array::from(sums.to_vec())));
-    }
-    let (mut stems, mut postings, mut ends) = (Vec::new(), Vec::new(), vec![0i32]);
-    for (stem, rows) in index.terms().filter(|(_, rows)| !rows.is_empty()) {
-        stems.push(stem);
-        postings.extend_from_slice(rows);
-        ends.push(postings.len() as i32);
-    }
-    let item = Arc::new(Field::new("item", DataType::UInt32, false));
-    let list = ListArray::new(item.clone(), OffsetBuffer::new(ends.into()), Arc::new(UInt32Array::from(postings)), None);
-    let words = vec![Field::new("stem", DataType::Utf8, false), Field::new("postings", DataType::List(item), false)];
-    let [rows_at, words_at] = paths(dir);
-    let parts = [(rows_at, all, arrays), (words_at, words, vec![Arc::new(StringArray::from(stems)) as ArrayRef, Arc::new(list)])];
-    Prepared { dir: dir.to_owned(), about, parts }
-}
-
-impl Prepared {
-    /// Writes it beside the one in place.
-    ///
-    /// # Errors
-    /// The disk.
-    pub fn save(self) -> Result<Draft, MemoryError> {
-        std::fs::create_dir_all(&self.dir).map_err(MemoryError::io(&self.dir, "made"))?;
-        let mut files = Vec::new();
-        for (path, fields, arrays) in self.parts {
-            let draft = path.with_extension("draft");
-            save(&draft, Schema::new_with_metadata(fields, self.about.clone()), arrays)?;
-            files.push((draft, path));
-        }
-        Ok(Draft { dir: self.dir, files })
-    }
 }
 
 impl Draft {
@@ -142,8 +118,9 @@ impl Draft {
     /// # Errors
     /// The disk.
     pub fn publish(self) -> Result<(), MemoryError> {
-        for (draft, path) in &self.files {
-            std::fs::rename(draft, path).map_err(MemoryError::io(path, "replaced"))?;
+        for name in FILES {
+            let path = self.dir.join(name);
+            std::fs::rename(draft(&self.dir, name), &path).map_err(MemoryError::io(&path, "replaced"))?;
         }
         sync_dir(&self.dir)
     }
@@ -153,7 +130,7 @@ impl Draft {
 ///
 /// # Errors
 /// The disk.
-pub fn save(path: &Path, schema: Schema, arrays: Vec<ArrayRef>) -> Result<(), MemoryError> {
+pub fn write(path: &Path, schema: Schema, arrays: Vec<ArrayRef>) -> Result<(), MemoryError> {
     let failed = |e: arrow::error::ArrowError| MemoryError::io(path, "written")(std::io::Error::other(e));
     let schema = Arc::new(schema);
     let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(failed)?;
@@ -165,12 +142,22 @@ pub fn save(path: &Path, schema: Schema, arrays: Vec<ArrayRef>) -> Result<(), Me
     file.sync_all().map_err(MemoryError::io(path, "synced"))
 }
 
-/// The batch of such a file with what its schema says of it; `None` where it cannot be read.
+/// The batch of such a file with what its schema says of it; `None` where it cannot be read. Its columns are the file's bytes.
 pub fn batch(path: &Path) -> Option<(RecordBatch, HashMap<String, String>)> {
-    let bytes = std::fs::read(path).ok()?;
-    let mut reader = FileReader::try_new(Cursor::new(bytes), None).ok()?;
-    let about = reader.schema().metadata().clone();
-    Some((reader.next()?.ok()?, about))
+    const TRAILER: usize = 10;
+    let bytes = Buffer::from_vec(std::fs::read(path).ok()?);
+    let trailer = bytes.len().checked_sub(TRAILER)?;
+    let footer = read_footer_length(bytes[trailer..].try_into().ok()?).ok()?;
+    let footer = root_as_footer(bytes.get(trailer.checked_sub(footer)?..trailer)?).ok()?;
+    let schema = fb_to_schema(footer.schema()?);
+    let about = schema.metadata().clone();
+    let block = *footer.recordBatches()?.iter().next()?;
+    let (at, length) = (usize::try_from(block.offset()).ok()?, block.bodyLength() as usize + block.metaDataLength() as usize);
+    if at.checked_add(length)? > trailer {
+        return None;
+    }
+    let batch = FileDecoder::new(Arc::new(schema), footer.version()).read_record_batch(&block, &bytes.slice_with_length(at, length));
+    Some((batch.ok()??, about))
 }
 
 /// Writes a small file so that it is whole or as before.

@@ -1,29 +1,28 @@
 //! All memories in one process's memory: rows in the order of their numbers, their words as postings, their vectors at 8 bits.
 
-use super::vectors::Vectors;
+use super::postings::{Postings, occurrences, posting, row_of};
+use super::rows::Rows;
+use super::vectors::{Coded, Vectors};
 use super::words;
 use crate::domain::{Memory, MemoryId};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
 /// BM25's constants, those of Lance's full-text search.
 const K1: f64 = 1.2;
 const B: f64 = 0.75;
-/// A posting is `row << TF_BITS | occurrences`.
-const TF_BITS: u32 = 6;
 /// A long query is reduced to its rarest words: the others change nothing and cost the most.
 const QUERY_WORDS: usize = 64;
 
-/// What can be searched.
+/// What can be searched. A copy shares what is as it was stored.
 #[derive(Clone, Debug, Default)]
 pub struct Index {
-    rows: Vec<Memory>,
+    rows: Rows,
     /// Indexed words of each row.
     lengths: Vec<u32>,
     total: u64,
-    /// Stems to their number.
-    terms: HashMap<Box<str>, u32>,
-    postings: Vec<Vec<u32>>,
+    postings: Postings,
     /// Words that were met, to their stem's number: a word is stemmed once.
     known: HashMap<Box<str>, u32>,
     /// What each row says, see `words::same_key`.
@@ -35,18 +34,13 @@ pub struct Index {
 
 impl Index {
     /// Takes over what was stored.
-    pub fn of(rows: Vec<Memory>, lengths: Vec<u32>, keys: Vec<u64>, terms: Vec<(Box<str>, Vec<u32>)>, vectors: Vectors) -> Index {
+    pub fn of(rows: Rows, lengths: Vec<u32>, keys: Vec<u64>, postings: Postings, vectors: Vectors) -> Index {
         let total = lengths.iter().map(|l| u64::from(*l)).sum();
-        let mut index = Index { rows, lengths, total, keys, vectors, postings: Vec::with_capacity(terms.len()), ..Index::default() };
-        for (number, (stem, postings)) in (0..).zip(terms) {
-            index.terms.insert(stem, number);
-            index.postings.push(postings);
-        }
-        index
+        Index { rows, lengths, total, keys, postings, vectors, ..Index::default() }
     }
 
     /// Rows, ascending by number.
-    pub fn rows(&self) -> &[Memory] {
+    pub fn rows(&self) -> &Rows {
         &self.rows
     }
 
@@ -60,39 +54,39 @@ impl Index {
         &self.keys
     }
 
-    /// Stems with their postings.
-    pub fn terms(&self) -> impl Iterator<Item = (&str, &[u32])> {
-        self.terms.iter().map(|(stem, number)| (&**stem, &*self.postings[*number as usize]))
+    /// Which rows have which words.
+    pub fn postings(&self) -> &Postings {
+        &self.postings
     }
 
     /// The row of a number.
     pub fn row(&self, id: MemoryId) -> Option<usize> {
-        self.rows.binary_search_by_key(&id, |m| m.id).ok()
+        self.rows.find(id).ok()
     }
 
     /// A memory by its number.
-    pub fn get(&self, id: MemoryId) -> Option<&Memory> {
-        self.row(id).map(|row| &self.rows[row])
+    pub fn get(&self, id: MemoryId) -> Option<Cow<'_, Memory>> {
+        self.row(id).map(|row| self.rows.get(row))
     }
 
     /// The newest memory that says the same in the same words, if it holds.
-    pub fn same(&self, text: &str) -> Option<&Memory> {
+    pub fn same(&self, text: &str) -> Option<Cow<'_, Memory>> {
         let same = self.same.get_or_init(|| self.keys.iter().zip(0..).map(|(key, row)| (*key, row)).collect());
         let row = *same.get(&words::same_key(text))?;
-        Some(&self.rows[row as usize]).filter(|m| m.holds())
+        Some(self.rows.get(row as usize)).filter(|m| m.holds())
     }
 
     /// Puts a memory in, or in the place of what has its number. True where its text is new: then it has no vector.
     pub fn put(&mut self, memory: Memory) -> bool {
-        let row = match self.rows.binary_search_by_key(&memory.id, |m| m.id) {
+        let row = match self.rows.find(memory.id) {
             Ok(row) => {
-                if self.rows[row].text == memory.text {
-                    self.rows[row] = memory;
+                if self.rows.text(row) == memory.text {
+                    self.rows.replace(row, memory);
                     return false;
                 }
                 self.unindex(row);
                 self.vectors.set(row, None);
-                self.rows[row] = memory;
+                self.rows.replace(row, memory);
                 row
             }
             // Numbers only grow, and each process reads them in the order of the journal.
@@ -114,19 +108,18 @@ impl Index {
 
     /// A journal that was put together by hand may not ascend: everything behind moves up.
     fn insert_between(&mut self, row: usize, memory: Memory) {
-        let mut rows = std::mem::take(&mut self.rows);
-        rows.insert(row, memory);
         let old = std::mem::take(self);
+        let mut rows: Vec<Memory> = old.rows.iter().map(Cow::into_owned).collect();
+        rows.insert(row, memory);
         for m in rows {
-            let coded =
-                old.row(m.id).and_then(|r| old.vectors.get(r)).map(|(codes, scale)| super::vectors::Coded { codes: codes.to_vec(), scale });
+            let coded = old.row(m.id).and_then(|r| old.vectors.get(r)).map(|(codes, scale)| Coded { codes: codes.to_vec(), scale });
             self.put(m);
             self.vectors.set(self.rows.len() - 1, coded.as_ref());
         }
     }
 
     fn index(&mut self, row: usize) {
-        let text = std::mem::take(&mut self.rows[row].text);
+        let text = self.rows.text(row).to_owned();
         let mut counts: HashMap<u32, u32> = HashMap::new();
         let mut length = 0u32;
         words::each(&text, |word| {
@@ -136,7 +129,7 @@ impl Index {
             }
         });
         for (term, n) in counts {
-            self.postings[term as usize].push((row as u32) << TF_BITS | n.min((1 << TF_BITS) - 1));
+            self.postings.list_mut(term).push(posting(row, n));
         }
         self.lengths[row] = length;
         self.total += u64::from(length);
@@ -144,15 +137,14 @@ impl Index {
         if let Some(same) = self.same.get_mut() {
             same.insert(self.keys[row], row as u32);
         }
-        self.rows[row].text = text;
     }
 
     fn unindex(&mut self, row: usize) {
-        let text = std::mem::take(&mut self.rows[row].text);
+        let text = self.rows.text(row).to_owned();
         words::each(&text, |word| {
             if !words::is_stop(word) {
                 let term = self.term(word);
-                self.postings[term as usize].retain(|p| (p >> TF_BITS) as usize != row);
+                self.postings.list_mut(term).retain(|p| row_of(*p) != row);
             }
         });
         self.total -= u64::from(self.lengths[row]);
@@ -168,50 +160,46 @@ impl Index {
         if let Some(term) = self.known.get(word) {
             return *term;
         }
-        let next = self.postings.len() as u32;
-        let term = *self.terms.entry(words::stem(word).into()).or_insert(next);
-        if term == next {
-            self.postings.push(Vec::new());
-        }
+        let term = self.postings.number(&words::stem(word));
         self.known.insert(word.into(), term);
         term
     }
 
-    /// BM25 of each row that shares a word with the query: idf = ln(1 + (N - df + 0.5) / (df + 0.5)), as Lucene and Lance have it.
-    pub fn bm25(&self, query: &str) -> Vec<(u32, f64)> {
+    /// BM25 of each row, 0 where it shares no word with the query; and the rows that do.
+    /// idf = ln(1 + (N - df + 0.5) / (df + 0.5)), as Lucene and Lance have it.
+    pub fn bm25(&self, query: &str) -> (Vec<f64>, Vec<u32>) {
         let mut asked: Vec<u32> = Vec::new();
         words::each(query, |word| {
             if !words::is_stop(word) && !words::is_asking(word) {
-                let number = self.known.get(word).or_else(|| self.terms.get(&*words::stem(word)));
+                let number = self.known.get(word).copied().or_else(|| self.postings.find(&words::stem(word)));
                 if let Some(term) = number
-                    && !asked.contains(term)
+                    && !asked.contains(&term)
                 {
-                    asked.push(*term);
+                    asked.push(term);
                 }
             }
         });
-        asked.retain(|t| !self.postings[*t as usize].is_empty());
-        asked.sort_by_key(|t| self.postings[*t as usize].len());
+        let mut asked: Vec<&[u32]> = asked.into_iter().map(|t| self.postings.list(t)).filter(|p| !p.is_empty()).collect();
+        asked.sort_by_key(|p| p.len());
         asked.truncate(QUERY_WORDS);
         let n = self.rows.len() as f64;
         let mean = (self.total as f64 / n.max(1.0)).max(1.0);
         let mut scores = vec![0.0f64; self.rows.len()];
         let mut found = Vec::new();
-        for term in asked {
-            let postings = &self.postings[term as usize];
+        for postings in asked {
             let df = postings.len() as f64;
             let idf = (1.0 + (n - df + 0.5) / (df + 0.5)).ln();
             for p in postings {
-                let (row, tf) = (p >> TF_BITS, f64::from(p & ((1 << TF_BITS) - 1)));
-                let length = f64::from(self.lengths[row as usize]);
-                let score = &mut scores[row as usize];
+                let (row, tf) = (row_of(*p), f64::from(occurrences(*p)));
+                let length = f64::from(self.lengths[row]);
+                let score = &mut scores[row];
                 if *score == 0.0 {
-                    found.push(row);
+                    found.push(row as u32);
                 }
                 *score += idf * tf * (K1 + 1.0) / (tf + K1 * (1.0 - B + B * length / mean));
             }
         }
-        found.into_iter().map(|row| (row, scores[row as usize])).collect()
+        (scores, found)
     }
 }
 
@@ -239,9 +227,9 @@ pub(super) mod tests {
     }
 
     fn found(index: &Index, query: &str) -> Vec<i64> {
-        let mut all = index.bm25(query);
-        all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        all.into_iter().map(|(row, _)| index.rows()[row as usize].id.0).collect()
+        let (scores, mut found) = index.bm25(query);
+        found.sort_by(|a, b| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b)));
+        found.into_iter().map(|row| index.rows().id(row as usize).0).collect()
     }
 
     #[test]
@@ -259,7 +247,7 @@ pub(super) mod tests {
         assert_eq!(found(&index, "billing backup"), [3, 2, 1]);
         assert_eq!(found(&index, "What do you have for the who?"), Vec::<i64>::new(), "words of questions find nothing");
         // One document, one word: N = 4, df = 1, tf = 1, three words (anna, like, tea), mean length (13 + 4 + 3 + 3) / 4.
-        let score = index.bm25("tea")[0].1;
+        let score = index.bm25("tea").0[3];
         let mean = index.lengths().iter().sum::<u32>() as f64 / 4.0;
         let by_hand = (1.0f64 + 3.5 / 1.5).ln() * 2.2 / (1.0 + 1.2 * (0.25 + 0.75 * 3.0 / mean));
         assert!((score - by_hand).abs() < 1e-12, "{score} {by_hand}");

@@ -9,8 +9,10 @@ mod fold;
 mod image;
 mod index;
 mod journal;
+mod postings;
 mod recall;
 mod reembed;
+mod rows;
 mod table;
 mod vectors;
 mod words;
@@ -23,6 +25,7 @@ use crate::domain::{Category, Formula, Memory, MemoryFilter, MemoryId, MemorySou
 use index::Index;
 use journal::{Journal, JournalLock, News};
 use recall::Question;
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -138,7 +141,7 @@ impl Semantic {
     /// The store cannot be read or written: then none is kept.
     pub fn add_all(&self, all: Vec<NewMemory>, now: Timestamp) -> Result<Vec<Added>, MemoryError> {
         self.change(|index| {
-            let mut next = index.rows().last().map_or(1, |m| m.id.0 + 1);
+            let mut next = index.rows().last_id().map_or(1, |id| id.0 + 1);
             let mut rows: Vec<Memory> = Vec::new();
             let mut added = Vec::new();
             // Where in `rows` a text stands.
@@ -146,10 +149,11 @@ impl Semantic {
             for new in all {
                 let key = words::same_key(&new.text);
                 let here = at.get(&key).copied();
-                if let Some(same) = here.map(|i| &rows[i]).or_else(|| index.same(&new.text)) {
-                    let merged =
-                        Memory { importance: same.importance.max(new.importance), external: same.external && new.external, ..same.clone() };
-                    added.push(Added::Merged(same.id));
+                if let Some(same) = here.map(|i| Cow::Borrowed(&rows[i])).or_else(|| index.same(&new.text)) {
+                    let mut merged = same.into_owned();
+                    merged.importance = merged.importance.max(new.importance);
+                    merged.external &= new.external;
+                    added.push(Added::Merged(merged.id));
                     match here {
                         Some(i) => rows[i] = merged,
                         None => {
@@ -225,7 +229,7 @@ impl Semantic {
     /// There is none of that id, or nothing to settle; the store cannot be written.
     pub fn settle(&self, old: MemoryId, keep: Settle, now: Timestamp) -> Result<Memory, MemoryError> {
         self.change(|index| {
-            let mut m = index.get(old).ok_or(MemoryError::Unknown(old))?.clone();
+            let mut m = index.get(old).ok_or(MemoryError::Unknown(old))?.into_owned();
             let Some(by) = m.superseded_by else {
                 return Err(MemoryError::Invalid(format!("memory {old} is not superseded: there is nothing to settle")));
             };
@@ -235,8 +239,8 @@ impl Semantic {
             }
             let mut rows = vec![m.clone()];
             if keep == Settle::Older {
-                let newer = index.get(by).ok_or(MemoryError::Unknown(by))?;
-                rows.push(Memory { forgotten_at: Some(now), ..newer.clone() });
+                let newer = index.get(by).ok_or(MemoryError::Unknown(by))?.into_owned();
+                rows.push(Memory { forgotten_at: Some(now), ..newer });
             }
             Ok((rows, m))
         })
@@ -248,7 +252,7 @@ impl Semantic {
     /// The store cannot be read or written.
     pub fn mark_recalled(&self, ids: &[MemoryId], now: Timestamp) -> Result<(), MemoryError> {
         self.change(|index| {
-            let marked = |m: &Memory| Memory { access_count: m.access_count + 1, last_recalled_at: Some(now), ..m.clone() };
+            let marked = |m: Cow<'_, Memory>| Memory { access_count: m.access_count + 1, last_recalled_at: Some(now), ..m.into_owned() };
             Ok((ids.iter().filter_map(|id| index.get(*id)).map(marked).collect(), ()))
         })
     }
@@ -279,7 +283,7 @@ impl Semantic {
     /// # Errors
     /// The store cannot be read.
     pub fn get(&self, id: MemoryId) -> Result<Option<Memory>, MemoryError> {
-        self.with(|s| s.index.get(id).cloned())
+        self.with(|s| s.index.get(id).map(Cow::into_owned))
     }
 
     /// Memories by filter, newest first; ids below `before`.
@@ -296,9 +300,10 @@ impl Semantic {
         };
         self.with(|s| {
             let rows = s.index.rows();
-            let end = before.map_or(rows.len(), |b| rows.partition_point(|m| m.id < b));
-            let fit = rows[..end].iter().rev().filter(|m| filter.category.is_none_or(|c| c == m.category) && stands(m));
-            fit.filter(|m| text.is_empty() || m.text.to_lowercase().contains(&text)).take(limit).cloned().collect()
+            let end = before.map_or(rows.len(), |b| rows.from(b));
+            let fit = (0..end).rev().filter(|row| rows.facets()[*row].is(filter.category));
+            let fit = fit.filter(|row| text.is_empty() || rows.text(*row).to_lowercase().contains(&text)).map(|row| rows.get(row));
+            fit.filter(|m| stands(m)).take(limit).map(Cow::into_owned).collect()
         })
     }
 
@@ -308,8 +313,10 @@ impl Semantic {
     /// The store cannot be read.
     pub fn conflicts(&self) -> Result<Vec<(Memory, Memory)>, MemoryError> {
         self.with(|s| {
-            let open = s.index.rows().iter().filter(|m| m.disputed && m.forgotten_at.is_none());
-            open.filter_map(|m| Some((m.clone(), s.index.get(m.superseded_by?)?.clone()))).collect()
+            let rows = s.index.rows();
+            let open =
+                (0..rows.len()).filter(|row| rows.facets()[*row].disputed()).map(|row| rows.get(row)).filter(|m| m.forgotten_at.is_none());
+            open.filter_map(|m| Some((s.index.get(m.superseded_by?)?.into_owned(), m.into_owned()))).map(|(by, m)| (m, by)).collect()
         })
     }
 
@@ -337,8 +344,15 @@ impl Semantic {
     /// The text to ask with, and its vector if it can be had.
     fn vector<'a>(&self, query: &'a str) -> Result<(&'a str, Option<Vec<f32>>), MemoryError> {
         let text = &query[..query.floor_char_boundary(recall::QUERY)];
-        let embedder = self.with(|s| (s.index.vectors.dim() > 0).then(|| self.embedder_of(s.vectors_by.as_deref())).flatten())?;
-        let vector = match embedder.map(|e| e.embed_query(text)) {
+        let configured = &self.inner.embedder;
+        // What costs no network is made while the memories are being loaded.
+        let early = configured.is_local().then(|| configured.embed_query(text));
+        let by = self.with(|s| (s.index.vectors.dim() > 0).then(|| self.embedder_of(s.vectors_by.as_deref())).flatten())?;
+        let vector = match (by, early) {
+            (Some(by), Some(early)) if by.id() == configured.id() => Some(early),
+            (by, _) => by.map(|e| e.embed_query(text)),
+        };
+        let vector = match vector {
             Some(Ok(vector)) => Some(vector),
             Some(Err(e)) => {
                 tracing::warn!("recall goes by words alone: {e}");
@@ -407,7 +421,7 @@ impl Semantic {
                 continue;
             }
             if let (Some(embedder), Some(row)) = (&local, state.index.row(id))
-                && let Ok(vectors) = embedder.embed(&[&state.index.rows()[row].text])
+                && let Ok(vectors) = embedder.embed(&[state.index.rows().text(row)])
             {
                 state.index.vectors.set(row, vectors.first().map(|v| Coded::new(v)).as_ref());
             }
@@ -461,7 +475,7 @@ impl Semantic {
 
     fn alter(&self, id: MemoryId, f: impl FnOnce(&mut Memory)) -> Result<Memory, MemoryError> {
         self.change(|index| {
-            let mut memory = index.get(id).ok_or(MemoryError::Unknown(id))?.clone();
+            let mut memory = index.get(id).ok_or(MemoryError::Unknown(id))?.into_owned();
             f(&mut memory);
             Ok((vec![memory.clone()], memory))
         })

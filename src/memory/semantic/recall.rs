@@ -2,7 +2,8 @@
 
 use super::index::Index;
 use super::{Tuning, words};
-use crate::domain::{Candidate, Category, Recalled, Timestamp, hybrid, pool};
+use crate::domain::{Candidate, Category, Memory, Recalled, Timestamp, hybrid, pool};
+use std::borrow::Cow;
 
 /// More of a query is not looked at, in bytes: a prompt says at its beginning what it is about.
 pub const QUERY: usize = 8 * 1024;
@@ -21,7 +22,7 @@ pub struct Question<'a> {
 pub fn search(index: &Index, q: &Question<'_>, tuning: &Tuning) -> Vec<Recalled> {
     let likest = likest(index, q, tuning.floor, pool(q.wanted), hybrid);
     let mut kept: Vec<Recalled> = Vec::with_capacity(q.wanted);
-    for found in tuning.formula.weigh(&likest, q.now) {
+    for found in tuning.formula.weigh(&likest.iter().map(Likely::candidate).collect::<Vec<_>>(), q.now) {
         if kept.len() == q.wanted {
             break;
         }
@@ -32,44 +33,71 @@ pub fn search(index: &Index, q: &Question<'_>, tuning: &Tuning) -> Vec<Recalled>
     kept
 }
 
-/// The `most` memories of the greatest `worth` (of cosine and likeness by words), best first; of those that hold and share a word with
-/// the text, or whose vector is near enough. Of equals the newer.
-fn likest<'a>(index: &'a Index, q: &Question<'_>, floor: f64, most: usize, worth: fn(f64, f64) -> f64) -> Vec<Candidate<'a>> {
-    let holds = |row: usize| {
-        let m = &index.rows()[row];
-        m.holds() && q.category.is_none_or(|c| c == m.category)
-    };
-    let mut by_words = index.bm25(q.text);
-    by_words.retain(|(row, _)| holds(*row as usize));
-    let best = by_words.iter().map(|(_, score)| *score).fold(0.0, f64::max);
-    let cosines = q.vector.map(|v| index.vectors.cosines(v)).unwrap_or_default();
-    let cosine = |row: usize| cosines.get(row).map_or(0.0, |c| f64::from(*c));
-    let mut shared = vec![false; cosines.len()];
-    let mut all: Vec<Found> = Vec::with_capacity(by_words.len());
-    for (row, score) in by_words {
-        let (row, lexical) = (row as usize, score / best);
-        if let Some(shared) = shared.get_mut(row) {
-            *shared = true;
-        }
-        all.push(Found { worth: worth(cosine(row), lexical), row, lexical });
-    }
-    // Looking at a memory costs more than at its figures: only those that can matter are looked at.
-    let near = cosines.iter().enumerate().filter(|(row, c)| f64::from(**c) >= floor && !shared[*row]);
-    all.extend(near.filter(|(row, _)| holds(*row)).map(|(row, c)| Found { worth: worth(f64::from(*c), 0.0), row, lexical: 0.0 }));
-    let order = |a: &Found, b: &Found| b.worth.total_cmp(&a.worth).then(b.row.cmp(&a.row));
-    if all.len() > most && most > 0 {
-        all.select_nth_unstable_by(most - 1, order);
-        all.truncate(most);
-    }
-    all.sort_unstable_by(order);
-    all.iter().take(most).map(|f| Candidate { memory: &index.rows()[f.row], cosine: cosine(f.row), lexical: f.lexical }).collect()
+/// A memory that may bear on the text, with its figures.
+struct Likely<'a> {
+    memory: Cow<'a, Memory>,
+    cosine: f64,
+    lexical: f64,
 }
 
-/// A row that may be one of the likest.
-struct Found {
-    worth: f64,
-    row: usize,
-    lexical: f64,
+impl Likely<'_> {
+    fn candidate(&self) -> Candidate<'_> {
+        Candidate { memory: &self.memory, cosine: self.cosine, lexical: self.lexical }
+    }
+}
+
+/// The `most` memories of the greatest `worth` (of cosine and likeness by words), best first; of those that hold and share a word with
+/// the text, or whose vector is near enough. Of equals the newer.
+fn likest<'a>(index: &'a Index, q: &Question<'_>, floor: f64, most: usize, worth: fn(f64, f64) -> f64) -> Vec<Likely<'a>> {
+    let facets = index.rows().facets();
+    let fits = |row: usize| facets[row].holds() && facets[row].is(q.category);
+    let (scores, found) = index.bm25(q.text);
+    let cosines = q.vector.map_or_else(|| vec![0.0; facets.len()], |v| index.vectors.cosines(v));
+    // Without a vector, what shares no word is near to nothing.
+    let floor = if q.vector.is_some() { floor as f32 } else { f32::INFINITY };
+    let fitting = found.iter().filter(|row| fits(**row as usize));
+    let best = fitting.map(|row| scores[*row as usize]).fold(0.0, f64::max);
+    let lexical = |score: f64| if score > 0.0 { score / best } else { 0.0 };
+    let mut top = Top::new(most);
+    // By number, since of equals the newer one wins.
+    for (row, (score, cosine)) in scores.iter().zip(&cosines).enumerate() {
+        if *score > 0.0 || *cosine >= floor {
+            let worth = worth(f64::from(*cosine), lexical(*score));
+            // What is not among the best so far is not looked at: most are not.
+            if top.takes(worth) && fits(row) {
+                top.put(worth, row);
+            }
+        }
+    }
+    let likely = |row| Likely { memory: index.rows().get(row), cosine: f64::from(cosines[row]), lexical: lexical(scores[row]) };
+    top.rows().into_iter().map(likely).collect()
+}
+
+/// The best rows of those that were offered in ascending order.
+struct Top {
+    most: usize,
+    /// Best first; of equals the later one.
+    best: Vec<(f64, usize)>,
+}
+
+impl Top {
+    fn new(most: usize) -> Top {
+        Top { most, best: Vec::with_capacity(most + 1) }
+    }
+
+    fn takes(&self, worth: f64) -> bool {
+        self.best.len() < self.most || self.best.last().is_some_and(|(least, _)| worth >= *least)
+    }
+
+    fn put(&mut self, worth: f64, row: usize) {
+        let at = self.best.partition_point(|(w, _)| *w > worth);
+        self.best.insert(at, (worth, row));
+        self.best.truncate(self.most);
+    }
+
+    fn rows(self) -> Vec<usize> {
+        self.best.into_iter().map(|(_, row)| row).collect()
+    }
 }
 
 /// Two that say the same: in the same words, or in others of nearly the same vector and with the same figures.
@@ -86,16 +114,16 @@ pub fn alone(index: &Index, q: &Question<'_>, by: Side) -> Vec<Recalled> {
         Side::Vectors => |cosine, _| cosine,
         Side::Both => hybrid,
     };
-    let found = |c: &Candidate<'_>| Recalled {
-        memory: c.memory.clone(),
+    let found = |c: Likely<'_>| Recalled {
         score: worth(c.cosine, c.lexical),
+        memory: c.memory.into_owned(),
         terms: crate::domain::Terms::default(),
         penalised: false,
         cosine: c.cosine,
         lexical: c.lexical,
     };
     let all = likest(index, q, -1.0, q.wanted, worth);
-    all.iter().filter(|c| by != Side::Words || c.lexical > 0.0).map(found).collect()
+    all.into_iter().filter(|c| by != Side::Words || c.lexical > 0.0).map(found).collect()
 }
 
 /// What decides alone.

@@ -27,15 +27,15 @@ impl Semantic {
         }
         loop {
             let texts: Vec<(MemoryId, String)> = self.with(|s| {
-                let rows = s.index.vectors.missing().map(|row| &s.index.rows()[row]);
-                rows.filter(|m| !m.text.trim().is_empty()).take(BATCH).map(|m| (m.id, m.text.clone())).collect()
+                let rows = s.index.vectors.missing().map(|row| (s.index.rows().id(row), s.index.rows().text(row)));
+                rows.filter(|(_, text)| !text.trim().is_empty()).take(BATCH).map(|(id, text)| (id, text.to_owned())).collect()
             })?;
             let made = self.embed(&texts)?;
             // A text without a word that the embedder knows has the zero vector: it stays without one.
             let useful = made.iter().any(|c| c.scale != 0.0);
             self.with_mut(false, |state, _| {
                 for ((id, text), coded) in texts.iter().zip(&made) {
-                    let row = state.index.row(*id).filter(|row| state.index.rows()[*row].text == *text);
+                    let row = state.index.row(*id).filter(|row| state.index.rows().text(*row) == text);
                     if let Some(row) = row.filter(|_| coded.scale != 0.0) {
                         state.index.vectors.set(row, Some(coded));
                         state.dirty.insert(*id);
@@ -51,7 +51,10 @@ impl Semantic {
 
     /// Makes the vectors of all memories by another embedder. What is made is saved batch by batch: after a crash it goes on there.
     fn embed_all(&self, told: &mut dyn FnMut(Option<Reembedding>)) -> Result<(), MemoryError> {
-        let texts: Vec<(MemoryId, String)> = self.with(|s| s.index.rows().iter().map(|m| (m.id, m.text.clone())).collect())?;
+        let texts: Vec<(MemoryId, String)> = self.with(|s| {
+            let rows = s.index.rows();
+            (0..rows.len()).map(|row| (rows.id(row), rows.text(row).to_owned())).collect()
+        })?;
         let local = self.inner.embedder.is_local();
         let (mut made, mut file) = if local { (Made::new(), 0) } else { self.read_side()? };
         let rest: Vec<&(MemoryId, String)> =
@@ -70,9 +73,10 @@ impl Semantic {
         }
         self.with_mut(false, |state, _| {
             let mut vectors = Vectors::default();
-            for (row, memory) in state.index.rows().iter().enumerate() {
+            let rows = state.index.rows();
+            for row in 0..rows.len() {
                 vectors.push();
-                let coded = made.get(&memory.id).filter(|(hash, _)| *hash == hash_of(&memory.text));
+                let coded = made.get(&rows.id(row)).filter(|(hash, _)| *hash == hash_of(rows.text(row)));
                 vectors.set(row, coded.map(|(_, c)| c));
             }
             state.index.vectors = vectors;
@@ -108,7 +112,7 @@ impl Semantic {
         let arrays = columns.into_iter().map(|(.., a)| a).collect();
         let path = dir.join(format!("{number:06}.arrow"));
         let draft = path.with_extension("draft");
-        image::save(&draft, Schema::new_with_metadata(fields, about), arrays)?;
+        image::write(&draft, Schema::new_with_metadata(fields, about), arrays)?;
         std::fs::rename(&draft, &path).map_err(MemoryError::io(&path, "written"))
     }
 

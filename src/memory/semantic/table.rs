@@ -4,7 +4,7 @@
 //! keeps what it holds until then. A newest version that a power loss has left unreadable is moved aside, if it was never synced.
 
 use super::MemoryError;
-use super::columns::{columns, fields, memories};
+use super::columns::{Columns, columns, fields};
 use super::index::Index;
 use super::journal::sync_dir;
 use super::vectors::{Coded, decoded};
@@ -90,16 +90,16 @@ impl Table {
         })?;
         let mut stored = Stored { rows: Vec::new(), embedder: None };
         for batch in &batches {
-            let memories = memories(batch).map_err(|message| self.broken("read", message))?;
+            let memories = Columns::of(batch).map_err(|message| self.broken("read", message))?;
             let vectors = batch.column_by_name("vector").and_then(|c| c.as_fixed_size_list_opt());
             let made_by = batch.column_by_name("embedder").and_then(|c| c.as_string_opt::<i32>());
-            for (row, memory) in memories.into_iter().enumerate() {
+            for row in 0..memories.len() {
                 let vector = vectors.filter(|v| v.is_valid(row)).map(|v| v.value(row));
                 let coded = vector.as_ref().and_then(|v| v.as_primitive_opt::<Float32Type>()).map(|v| Coded::new(v.values()));
                 if stored.embedder.is_none() && coded.is_some() {
                     stored.embedder = made_by.filter(|m| m.is_valid(row)).map(|m| m.value(row).to_owned());
                 }
-                stored.rows.push((memory, coded));
+                stored.rows.push((memories.get(row), coded));
             }
         }
         stored.rows.sort_by_key(|(m, _)| m.id);
@@ -262,7 +262,8 @@ impl Table {
     /// They do not fit its columns.
     pub fn batch(&self, index: &Index, rows: &[usize], embedder: &str) -> Result<RecordBatch, MemoryError> {
         let mut all = fields();
-        let mut arrays: Vec<ArrayRef> = columns(rows.iter().map(|r| &index.rows()[*r]));
+        let memories: Vec<_> = rows.iter().map(|r| index.rows().get(*r)).collect();
+        let mut arrays: Vec<ArrayRef> = columns(memories.iter().map(AsRef::as_ref));
         all.push(Field::new("embedder", DataType::Utf8, true));
         arrays.push(Arc::new(rows.iter().map(|r| index.vectors.get(*r).map(|_| embedder)).collect::<StringArray>()));
         let dim = index.vectors.dim();

@@ -1,6 +1,8 @@
 //! Vectors at 8 bits a dimension, all in one block, compared by a scan: at 100,000 memories that is 25 MB and a few milliseconds.
 
+use arrow::buffer::Buffer;
 use lance_linalg::distance::dot_u8::dot_u8;
+use std::collections::HashMap;
 
 /// What stands for 0 in a byte.
 const ZERO: u8 = 128;
@@ -31,7 +33,12 @@ pub fn decoded(codes: &[u8], scale: f32) -> impl Iterator<Item = f32> + '_ {
 #[derive(Clone, Debug, Default)]
 pub struct Vectors {
     dim: usize,
-    codes: Vec<u8>,
+    /// The codes of the first rows, as they were stored.
+    stored: Buffer,
+    /// Rows of `stored` that are otherwise now.
+    changed: HashMap<usize, Vec<u8>>,
+    /// The codes of the rows behind.
+    added: Vec<u8>,
     /// 0 where a row has none.
     scales: Vec<f32>,
     /// Of each row's codes.
@@ -39,9 +46,10 @@ pub struct Vectors {
 }
 
 impl Vectors {
-    /// Takes over what was stored: `codes` of `dim` bytes a row, and the sum of each row's.
-    pub fn of(dim: usize, codes: Vec<u8>, scales: Vec<f32>, sums: Vec<u32>) -> Vectors {
-        Vectors { dim, codes, scales, sums }
+    /// Takes over what was stored: `codes` of `dim` bytes a row, and the sum of each row's. `None` where they do not fit together.
+    pub fn of(dim: usize, codes: Buffer, scales: Vec<f32>, sums: Vec<u32>) -> Option<Vectors> {
+        let fit = codes.len() == dim * scales.len() && sums.len() == scales.len();
+        fit.then(|| Vectors { dim, stored: codes, scales, sums, ..Vectors::default() })
     }
 
     /// Dimensions; 0 as long as no row has a vector.
@@ -56,7 +64,7 @@ impl Vectors {
 
     /// Makes room for a row; it has none yet.
     pub fn push(&mut self) {
-        self.codes.resize(self.codes.len() + self.dim, ZERO);
+        self.added.resize(self.added.len() + self.dim, ZERO);
         self.scales.push(0.0);
         self.sums.push(0);
     }
@@ -67,19 +75,30 @@ impl Vectors {
             && self.dim == 0
         {
             self.dim = c.codes.len();
-            self.codes = vec![ZERO; self.dim * self.scales.len()];
+            self.added = vec![ZERO; self.dim * self.scales.len()];
         }
         let fits = coded.filter(|c| c.codes.len() == self.dim);
         self.scales[row] = fits.map_or(0.0, |c| c.scale);
         if let Some(c) = fits {
-            self.codes[row * self.dim..][..self.dim].copy_from_slice(&c.codes);
+            match (row * self.dim).checked_sub(self.stored.len()) {
+                Some(at) => self.added[at..][..self.dim].copy_from_slice(&c.codes),
+                None => drop(self.changed.insert(row, c.codes.clone())),
+            }
             self.sums[row] = sum(&c.codes);
+        }
+    }
+
+    /// What a row has for codes; without meaning where its scale is 0.
+    fn codes(&self, row: usize) -> &[u8] {
+        match (row * self.dim).checked_sub(self.stored.len()) {
+            Some(at) => &self.added[at..][..self.dim],
+            None => self.changed.get(&row).map_or_else(|| &self.stored[row * self.dim..][..self.dim], Vec::as_slice),
         }
     }
 
     /// A row's codes and scale, if it has a vector.
     pub fn get(&self, row: usize) -> Option<(&[u8], f32)> {
-        (self.scales[row] != 0.0).then(|| (&self.codes[row * self.dim..][..self.dim], self.scales[row]))
+        (self.scales[row] != 0.0).then(|| (self.codes(row), self.scales[row]))
     }
 
     /// The cosine of each row with a unit vector; 0 for a row that has none, and for all where the dimensions differ.
@@ -89,9 +108,20 @@ impl Vectors {
             return vec![0.0; self.scales.len()];
         }
         let of_query = sum(&q.codes);
-        let rows = self.codes.chunks_exact(self.dim).zip(&self.scales).zip(&self.sums);
-        rows.map(|((codes, scale), of_row)| if *scale == 0.0 { 0.0 } else { q.scale * scale * dot(&q.codes, of_query, codes, *of_row) })
-            .collect()
+        let one = |row: usize, codes: &[u8]| match self.scales[row] {
+            0.0 => 0.0,
+            scale => q.scale * scale * dot(&q.codes, of_query, codes, self.sums[row]),
+        };
+        let mut all: Vec<f32> = Vec::with_capacity(self.scales.len());
+        for block in [self.stored.as_slice(), &self.added] {
+            for codes in block.chunks_exact(self.dim) {
+                all.push(one(all.len(), codes));
+            }
+        }
+        for (row, codes) in &self.changed {
+            all[*row] = one(*row, codes);
+        }
+        all
     }
 
     /// The cosine of two rows' unit vectors; 0 where one has none.
@@ -102,9 +132,18 @@ impl Vectors {
         }
     }
 
-    /// All codes, scales and sums, as they are stored.
-    pub fn parts(&self) -> (&[u8], &[f32], &[u32]) {
-        (&self.codes, &self.scales, &self.sums)
+    /// All codes, as they are to be stored.
+    pub fn all_codes(&self) -> Vec<u8> {
+        let mut all = [self.stored.as_slice(), &self.added].concat();
+        for (row, codes) in &self.changed {
+            all[row * self.dim..][..self.dim].copy_from_slice(codes);
+        }
+        all
+    }
+
+    /// The scales and sums of all rows.
+    pub fn figures(&self) -> (&[f32], &[u32]) {
+        (&self.scales, &self.sums)
     }
 }
 

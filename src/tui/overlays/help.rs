@@ -83,7 +83,7 @@ impl Help {
                         pen.gap(1).cell(&model.options.keymap.keys(*action), 12, t.title).gap(1);
                         let names = if pen.left() >= 43 { 13 } else { 0 };
                         let room = pen.left().saturating_sub(names);
-                        pen.cell(says, room, t.text).cell(action.name(), names, t.dim);
+                        pen.cell(says, room.saturating_sub(1), t.text).gap(1).cell(action.name(), names, t.dim);
                     }
                     Row::Marks(states) => {
                         pen.gap(1);

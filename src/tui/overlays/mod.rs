@@ -1,16 +1,20 @@
 //! What lies over a screen. A stack: the topmost has the keys.
 
+mod answer;
 mod confirm;
 mod form;
 mod help;
 mod leave;
+mod line;
 mod palette;
 mod remember;
 
+pub use answer::Question;
 pub use confirm::Confirm;
 pub use form::Form;
 pub use help::Help;
 pub use leave::Leave;
+pub use line::{About, Written};
 pub use palette::{Palette, Run};
 pub use remember::{Card, Remember};
 
@@ -29,6 +33,8 @@ pub enum Overlay {
     Leave(Leave),
     Remember(Box<Remember>),
     Card(Box<Card>),
+    Question(Box<Question>),
+    Line(Written),
     /// The filter of the focused list, being typed. It is drawn in the key line; `before` comes back with Esc.
     Filter {
         input: Input,
@@ -61,6 +67,8 @@ impl Overlay {
             Overlay::Leave(leave) => leave.draw(model, area, buf),
             Overlay::Remember(form) => return form.draw(model, area, buf),
             Overlay::Card(card) => card.draw(model, area, buf),
+            Overlay::Question(question) => question.draw(model, area, buf),
+            Overlay::Line(line) => return line.draw(model, area, buf),
             Overlay::Filter { .. } => {}
         }
         None

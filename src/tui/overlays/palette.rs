@@ -1,7 +1,7 @@
 //! Every command by name, with completion.
 
 use super::{Outcome, clear};
-use crate::domain::{Command, JobId, Lane, Priority, WorkerId};
+use crate::domain::{Command, DecisionId, JobId, Lane, Priority, WorkerId};
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::msg::Effect;
@@ -30,6 +30,11 @@ pub enum Run {
     Step(WorkerId),
     /// End the engine once the last running job has ended; asks first.
     Drain,
+    /// Answer a card, then open the next one.
+    Answer {
+        decision: DecisionId,
+        command: Command,
+    },
     Send {
         commands: Vec<Command>,
         label: String,
@@ -218,6 +223,10 @@ fn entries(model: &Model) -> Vec<Entry> {
         (Action::Workers, "goto workers"),
         (Action::Memory, "goto memory"),
         (Action::Logs, "goto log"),
+        (Action::Cron, "goto cron"),
+        (Action::Skills, "goto skills"),
+        (Action::Costs, "goto costs"),
+        (Action::Health, "goto health"),
         (Action::Kill, "kill"),
         (Action::Retry, "retry"),
         (Action::Raise, "raise priority"),
@@ -275,6 +284,15 @@ fn entries(model: &Model) -> Vec<Entry> {
         let paused = s.lanes.iter().any(|l| l.lane == lane && l.paused);
         let words = format!("{} lane {}", if paused { "resume" } else { "pause" }, lane.name());
         all.push(entry(words.clone(), "", send(Command::PauseLane { lane, paused: !paused }, &words)));
+    }
+    for row in &model.cron.view.rows {
+        let words = format!("{} schedule {}", if row.enabled { "disable" } else { "enable" }, row.name);
+        let command = Command::SetCron { name: row.name.clone(), enabled: Some(!row.enabled) };
+        all.push(entry(words.clone(), text::clean_line(&row.schedule).into_owned(), send(command, &words)));
+        if let Some(command) = model.cron.run(&row.name) {
+            let words = format!("run schedule {}", row.name);
+            all.push(entry(words.clone(), "fire it now", send(command, &words)));
+        }
     }
     for level in 0..=5 {
         if let Some(p) = Priority::new(level) {

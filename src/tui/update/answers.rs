@@ -48,10 +48,18 @@ pub fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
                 open.take_recalls(recalls.clone());
             }
         }
+        Answer::Plan(plan) => model.approvals.take_plan(plan),
+        Answer::Conversation { entries, .. } => model.approvals.take_said(entries),
+        Answer::Plans { .. } => {}
+        Answer::Skills(rows) => model.skills.take(rows),
+        Answer::Skill(detail) => model.skills.take_detail(detail),
+        Answer::Costs { by, within, overview, rows } => model.costs.take(by, within.as_ref(), *overview, rows),
+        Answer::Health(components) => model.health.take(components),
         Answer::Step(step) => {
             model.say(Severity::Info, format!("stepping into the session of {} …", step.name));
             return vec![Effect::StepInto(step)];
         }
+        Answer::Cron { view, past, fires } => model.cron.take(*view, past.as_deref(), fires, model.now),
         Answer::Applied { command, applied } => return applied_(model, &command, applied),
         Answer::Failed { query, message } => return failed(model, query, message),
     }
@@ -71,7 +79,15 @@ fn answers(query: &Query, answer: &Answer) -> bool {
         (Query::MemorySearch { text, category, .. }, Answer::MemorySearch { text: t, category: c, .. }) => text == t && category == c,
         (Query::Memories { filter, page }, Answer::Memories { filter: f, page: p, .. }) => filter == f && page == p,
         (Query::Memory { memory }, Answer::Memory(m)) => *memory == m.id,
+        (Query::Cron { past }, Answer::Cron { past: p, .. }) => past == p,
+        (Query::Costs { by, within }, Answer::Costs { by: b, within: w, .. }) => by == b && within == w,
+        (Query::Health, Answer::Health(_)) => true,
         (Query::Recalls { job }, Answer::Recalls { job: j, .. }) => job == j,
+        (Query::Plans { page }, Answer::Plans { page: p, .. }) => page == p,
+        (Query::Plan { plan }, Answer::Plan(d)) => *plan == d.plan.id,
+        (Query::Conversation { page }, Answer::Conversation { page: p, .. }) => page == p,
+        (Query::Skills, Answer::Skills(_)) => true,
+        (Query::Skill { name }, Answer::Skill(d)) => *name == d.row.name,
         _ => false,
     }
 }
@@ -88,11 +104,27 @@ fn failed(model: &mut Model, query: Query, message: String) -> Vec<Effect> {
             model.logs.give_up();
         }
         Query::Worker { worker } => model.workers.give_up(worker),
-        Query::Step { .. } | Query::Recalls { .. } => {}
+        Query::Cron { .. } => {
+            model.cron.give_up(&message);
+            return Vec::new();
+        }
+        Query::Costs { .. } => {
+            model.costs.give_up(&message);
+            return Vec::new();
+        }
+        Query::Health => {
+            model.health.give_up(&message);
+            return Vec::new();
+        }
+        Query::Step { .. } | Query::Recalls { .. } | Query::Plans { .. } | Query::Plan { .. } | Query::Conversation { .. } => {}
         Query::Memory { .. } => model.overlays.retain(|o| !matches!(o, Overlay::Card(_))),
         Query::MemorySearch { .. } | Query::Memories { .. } => {
             // said in the pane: a toast for each letter that is typed says no more
             model.memories.give_up(&message);
+            return Vec::new();
+        }
+        Query::Skills | Query::Skill { .. } => {
+            model.skills.give_up(&message);
             return Vec::new();
         }
         Query::Job { job } => {
@@ -116,6 +148,8 @@ fn applied_(model: &mut Model, command: &Command, applied: Applied) -> Vec<Effec
     // whatever it was, lists on screen may be old now
     model.jobs.touch();
     model.memories.touch();
+    model.cron.touch();
+    model.skills.touch();
     model.dash.recall.touch();
     for open in &mut model.open {
         open.touch();
@@ -126,6 +160,8 @@ fn applied_(model: &mut Model, command: &Command, applied: Applied) -> Vec<Effec
             let says = if existing { format!("job {job} is open already with the same dedup key") } else { format!("job {job} queued") };
             batches::finished(model, command, Ok((says, None)));
         }
+        Applied::Planned { plan } => batches::finished(model, command, Ok((format!("plan {plan} is being made"), None))),
+        Applied::Sent { .. } => batches::finished(model, command, Ok(("message sent".to_owned(), None))),
         Applied::Refused { message } => batches::finished(model, command, Err(message)),
         Applied::Stale { message } => {
             batches::forget(model, command);

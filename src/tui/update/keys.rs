@@ -1,15 +1,15 @@
 //! Keys: to the topmost layer, else to the screen.
 
+use super::places::{back, go, open, open_job};
 use super::{batches, commands};
-use crate::domain::JobId;
 use crate::tui::keymap::Action;
 use crate::tui::model::{Model, View};
 use crate::tui::msg::Effect;
-use crate::tui::overlays::{Form, Help, Leave, Outcome, Overlay, Palette, Run};
-use crate::tui::screens::dashboard::{self, LaneItem, Pane};
-use crate::tui::screens::job::{JobScreen, Tab};
+use crate::tui::overlays::{About, Form, Help, Leave, Outcome, Overlay, Palette, Run, Written};
+use crate::tui::screens::dashboard::{self, Pane};
+use crate::tui::screens::job::Tab;
 use crate::tui::view::body;
-use crate::tui::widgets::{Cursor, Input, Jump};
+use crate::tui::widgets::Input;
 use crate::wire::{EngineMode, Severity};
 use crossterm::event::{KeyCode, KeyEvent};
 
@@ -28,6 +28,7 @@ pub fn paste(model: &mut Model, pasted: &str) {
         Some(Overlay::Form(form)) => form.paste(pasted),
         Some(Overlay::Palette(palette)) => palette.paste(pasted),
         Some(Overlay::Remember(form)) => form.paste(pasted),
+        Some(Overlay::Line(line)) => line.paste(pasted),
         Some(Overlay::Filter { input, .. }) => {
             input.insert(pasted);
             let text = input.text().to_owned();
@@ -58,6 +59,8 @@ fn layer(model: &mut Model, mut overlay: Overlay, key: KeyEvent, action: Option<
         Overlay::Leave(leave) => leave.key(key, action),
         Overlay::Remember(form) => form.key(key),
         Overlay::Card(card) => card.key(key),
+        Overlay::Question(question) => question.key(key),
+        Overlay::Line(line) => line.key(key),
         Overlay::Filter { input, before } => filter_key(model, input, before, key, action),
     };
     match outcome {
@@ -144,6 +147,17 @@ fn do_(model: &mut Model, run: Run) -> Vec<Effect> {
         }
         Run::Step(worker) => commands::step_id(model, worker),
         Run::Drain => commands::drain(model),
+        Run::Answer { decision, command } => {
+            let effects = batches::send(model, "answer", vec![command]);
+            // Several are answered in a row.
+            let snapshot = model.snapshot.clone();
+            if !effects.is_empty()
+                && let Some(next) = model.approvals.next_card(&snapshot, decision)
+            {
+                commands::open_card(model, next);
+            }
+            effects
+        }
         Run::Send { commands, label } => {
             model.jobs.marks.clear();
             batches::send(model, label, commands)
@@ -161,7 +175,32 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             go(model, View::Memory);
             model.memories.touch();
         }
+        Action::Approvals => {
+            go(model, View::Approvals);
+            model.approvals.reading = false;
+        }
+        Action::Message => model.overlays.push(Overlay::Line(Written::new(About::Message))),
+        Action::Approve => return commands::approve(model),
+        Action::Reject => commands::reject(model),
         Action::Logs => go(model, View::Logs),
+        Action::Cron => {
+            go(model, View::Cron);
+            model.cron.touch();
+        }
+        Action::Skills => {
+            go(model, View::Skills);
+            model.skills.touch();
+        }
+        Action::Costs => {
+            go(model, View::Costs);
+            model.costs.touch();
+        }
+        Action::Health => {
+            go(model, View::Health);
+            model.health.touch();
+        }
+        Action::Retry if model.open.is_empty() && model.view == View::Costs => model.costs.touch(),
+        Action::Retry if model.open.is_empty() && model.view == View::Health => model.health.touch(),
         Action::Open => return open(model),
         Action::Back => back(model),
         Action::Dispatch => {
@@ -177,11 +216,15 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::Raise => return commands::reprioritise(model, crate::domain::Priority::raised),
         Action::Lower => return commands::reprioritise(model, crate::domain::Priority::lowered),
+        Action::Mark | Action::Edit if model.open.is_empty() && model.view == View::Cron => return commands::switch_schedule(model),
+        Action::RunNow => return commands::run_schedule(model),
         Action::Kill if model.open.is_empty() && model.view == View::Memory => return commands::forget(model),
         Action::Kill => return commands::kill(model),
         Action::Veto => return commands::veto(model),
         Action::Edit => return commands::edit(model),
         Action::Settle => return commands::settle(model),
+        Action::Retry if model.open.is_empty() && model.view == View::Skills => return commands::roll_back(model),
+        Action::Pause if model.open.is_empty() && model.view == View::Skills => return commands::pin(model),
         Action::Retry => return commands::retry(model),
         Action::Pause => return commands::pause(model),
         Action::PauseEngine => return commands::pause_engine(model),
@@ -238,21 +281,14 @@ fn moved(model: &mut Model, action: Action) -> bool {
             model.jobs.moved(action)
         }
         View::Workers => model.workers.moved(action),
+        View::Approvals => model.approvals.moved(action),
         View::Memory => model.memories.moved(action),
+        View::Cron => model.cron.moved(action),
         View::Logs => model.logs.moved(action),
+        View::Skills => model.skills.moved(action),
+        View::Costs => model.costs.moved(action),
+        View::Health => model.health.moved(action),
     }
-}
-
-fn go(model: &mut Model, view: View) {
-    if model.view == View::Jobs && view != View::Jobs {
-        model.jobs.left();
-    }
-    if view == View::Workers && model.view != View::Workers {
-        // what matters is at the top
-        model.workers.cursor = Cursor::default();
-    }
-    model.open.clear();
-    model.view = view;
 }
 
 /// The log that has the focus.
@@ -273,10 +309,14 @@ fn filter(model: &mut Model) -> Option<String> {
         return None;
     }
     match model.view {
+        View::Approvals => None,
         View::Jobs => Some(model.jobs.filter.clone()),
         View::Workers => Some(model.workers.filter.clone()),
         View::Memory => Some(model.memories.filter.clone()),
+        View::Cron => Some(model.cron.filter.clone()),
         View::Logs => Some(model.logs.filter.clone()),
+        View::Skills => Some(model.skills.filter.clone()),
+        View::Costs | View::Health => None,
         View::Dashboard => {
             model.dash.pane = Pane::Log;
             Some(model.dash.log.filter.clone())
@@ -284,105 +324,23 @@ fn filter(model: &mut Model) -> Option<String> {
     }
 }
 
-fn set_filter(model: &mut Model, text: &str) {
+pub(super) fn set_filter(model: &mut Model, text: &str) {
     match model.view {
         View::Jobs => {
             let tab = model.jobs.tab;
             model.jobs.narrow(tab, text);
         }
+        View::Approvals => {}
         View::Workers => model.workers.filter = text.to_owned(),
         View::Memory => {
             let tab = model.memories.tab;
             model.memories.narrow(tab, text);
         }
+        View::Cron => model.cron.filter = text.to_owned(),
         View::Logs => model.logs.set_filter(text),
+        View::Skills => model.skills.set_filter(text),
+        View::Costs | View::Health => {}
         View::Dashboard => model.dash.log.set_filter(text),
-    }
-}
-
-fn open_job(model: &mut Model, id: JobId, tab: Option<Tab>) {
-    if model.open.last().is_some_and(|j| j.id == id) {
-        if let (Some(open), Some(tab)) = (model.open.last_mut(), tab) {
-            open.show(tab);
-        }
-        return;
-    }
-    let running = model.snapshot.workers.iter().any(|w| w.live.as_ref().is_some_and(|l| l.job == id));
-    let mut screen = JobScreen::new(id, running);
-    if let Some(tab) = tab {
-        screen.show(tab);
-    }
-    model.open.push(screen);
-}
-
-fn open(model: &mut Model) -> Vec<Effect> {
-    if let Some(screen) = model.open.last_mut() {
-        let whole = screen.tab == Tab::Transcript && screen.transcript.selected().is_some_and(|b| !b.folds());
-        if whole {
-            model.say(Severity::Info, "this is shown in full: there is nothing to unfold");
-            return Vec::new();
-        }
-        if let Some(id) = screen.open() {
-            open_job(model, id, None);
-        }
-        return Vec::new();
-    }
-    if model.view == View::Workers && model.workers.reading {
-        if let Some(Jump::Job(id)) = model.workers.doc.jump() {
-            open_job(model, id, None);
-        }
-        return Vec::new();
-    }
-    if let Some(id) = commands::focused_job(model) {
-        open_job(model, id, None);
-        return Vec::new();
-    }
-    match (model.view, model.dash.pane) {
-        (View::Dashboard, Pane::Workers) => {
-            if let Some(id) = model.dash.workers.key().copied() {
-                go(model, View::Workers);
-                model.workers.cursor.select(id);
-            }
-        }
-        (View::Dashboard, Pane::Lanes) => {
-            let lane = match model.dash.lanes.key() {
-                Some(LaneItem::Lane(lane)) => format!("lane:{}", lane.number()),
-                _ => String::new(),
-            };
-            go(model, View::Jobs);
-            model.jobs.narrow(0, &lane);
-        }
-        (View::Workers, _) => model.workers.reading = true,
-        (View::Memory, _) => model.memories.reading = true,
-        _ => model.say(Severity::Info, "this line belongs to no job"),
-    }
-    Vec::new()
-}
-
-/// One step out: a filter, marks, an opened job, then the dashboard.
-fn back(model: &mut Model) {
-    if model.open.pop().is_some() {
-        return;
-    }
-    let filtered = match model.view {
-        View::Jobs => !model.jobs.filter.is_empty(),
-        View::Workers => !model.workers.filter.is_empty(),
-        View::Memory => !model.memories.filter.is_empty() && !model.memories.reading,
-        View::Logs => !model.logs.filter.is_empty(),
-        View::Dashboard => !model.dash.log.filter.is_empty(),
-    };
-    if filtered {
-        set_filter(model, "");
-    } else if model.view == View::Jobs && !model.jobs.marks.is_empty() {
-        model.jobs.marks.clear();
-    } else if model.view == View::Memory && model.memories.reading {
-        model.memories.reading = false;
-    } else if model.view == View::Workers && model.workers.reading {
-        model.workers.reading = false;
-    } else if model.view == View::Dashboard {
-        model.dash.log.follow = true;
-    } else {
-        go(model, View::Dashboard);
     }
 }
 

@@ -4,6 +4,7 @@ mod answers;
 mod batches;
 mod commands;
 mod keys;
+mod places;
 
 pub(super) use commands::{focused_job, focused_worker};
 
@@ -11,7 +12,7 @@ use super::model::{Model, View};
 use super::msg::{Effect, Msg};
 use super::overlays::Overlay;
 use super::screens::job::overview::Page;
-use super::screens::{dashboard, job, jobs, memory, workers};
+use super::screens::{approvals, costs, cron, dashboard, health, job, jobs, memory, skills, workers};
 use super::view::body;
 use crate::domain::Timestamp;
 use crate::wire::{EngineMode, Query, Severity, Snapshot};
@@ -95,8 +96,16 @@ fn take_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Effect> {
     model.book.take(&new.log, held);
     model.jobs.take_snapshot(&new);
     model.workers.take_snapshot(&old, &new);
+    if old.log.last().map(|l| l.id) != new.log.last().map(|l| l.id) {
+        model.cron.touch();
+    }
+    model.approvals.take_snapshot(&old, &new);
     for job in &mut model.open {
         job.take_snapshot(&new);
+    }
+    let last = old.log.last().map_or(0, |l| l.id);
+    if new.log.iter().rev().take_while(|l| l.id > last).any(|l| l.what == "skill") {
+        model.skills.touch();
     }
     let (was, is) = (old.engine.mode, new.engine.mode);
     let away = |mode| matches!(mode, EngineMode::Disconnected | EngineMode::Starting);
@@ -105,6 +114,9 @@ fn take_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Effect> {
         model.asked.clear();
         model.jobs.touch();
         model.memories.touch();
+        model.cron.touch();
+        model.approvals.touch();
+        model.skills.touch();
         model.dash.recall.touch();
         for job in &mut model.open {
             job.touch();
@@ -116,7 +128,8 @@ fn take_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Effect> {
         }
     }
     let urgent = |s: &Snapshot| s.attention.iter().filter(|a| a.severity > Severity::Info).count();
-    if old.engine.mode != EngineMode::Starting && urgent(&new) > urgent(&old) { vec![Effect::Bell] } else { Vec::new() }
+    let asks = approvals::newly(&old, &new);
+    if old.engine.mode != EngineMode::Starting && (urgent(&new) > urgent(&old) || asks) { vec![Effect::Bell] } else { Vec::new() }
 }
 
 /// Brings every place on the screen up to date with rows and room.
@@ -148,6 +161,19 @@ pub(super) fn settle(model: &mut Model) {
             };
             model.workers.lay_out(row, &page, inside(detail.height, 2));
         }
+        View::Approvals => {
+            let (list, detail) = approvals::areas(area);
+            model.approvals.sync(&snapshot, inside(list.height, 2));
+            let page = Page {
+                width: inside(detail.width, 4),
+                now: model.now,
+                utc_offset: model.utc_offset,
+                theme: &model.options.theme,
+                snapshot: &snapshot,
+                projects: &model.options.choices.projects,
+            };
+            model.approvals.lay_out(&page, inside(detail.height, 2));
+        }
         View::Memory => {
             let (list, detail) = memory::areas(area);
             let bar = u16::from(model.snapshot.reembedding.is_some());
@@ -162,7 +188,42 @@ pub(super) fn settle(model: &mut Model) {
             };
             model.memories.lay_out(&page, inside(detail.height, 2));
         }
+        View::Cron => {
+            let (list, detail) = cron::areas(area);
+            model.cron.sync(inside(list.height, 3));
+            let page = Page {
+                width: inside(detail.width, 4),
+                now: model.now,
+                utc_offset: model.utc_offset,
+                theme: &model.options.theme,
+                snapshot: &snapshot,
+                projects: &model.options.choices.projects,
+            };
+            model.cron.lay_out(&page, inside(detail.height, 2));
+        }
         View::Logs => model.logs.sync(&model.book, inside(area.height, 2)),
+        View::Skills => {
+            let (list, detail) = skills::areas(area);
+            model.skills.sync(inside(list.height, 3));
+            let page = Page {
+                width: inside(detail.width, 4),
+                now: model.now,
+                utc_offset: model.utc_offset,
+                theme: &model.options.theme,
+                snapshot: &snapshot,
+                projects: &model.options.choices.projects,
+            };
+            model.skills.lay_out(&page, inside(detail.height, 3));
+        }
+        View::Costs => {
+            model.costs.take_spent(snapshot.today.tokens);
+            let (_, bars) = costs::areas(area, costs::shown_caps(&model.costs, area));
+            model.costs.sync(inside(bars.height, 4));
+        }
+        View::Health => {
+            let (list, detail) = health::areas(area);
+            model.health.sync(inside(list.height, 2), inside(detail.width, 4), inside(detail.height, 2), &model.options.theme);
+        }
     }
     if let Some(open) = model.open.last_mut() {
         let (overview, reading) = job::reading_area(area);
@@ -203,12 +264,50 @@ fn wants(model: &mut Model) -> Vec<Effect> {
                     model.dash.recall.asked();
                 }
             }
+            View::Approvals => {
+                if let Some(query) = model.approvals.wants()
+                    && ask(&mut model.asked, &query, &mut effects)
+                {
+                    model.approvals.asked(&query);
+                }
+            }
             View::Memory => {
                 let busy = model.asked.iter().any(|q| matches!(q, Query::Memories { .. } | Query::MemorySearch { .. }));
                 if let Some(query) = model.memories.wants().filter(|_| !busy)
                     && ask(&mut model.asked, &query, &mut effects)
                 {
                     model.memories.asked();
+                }
+            }
+            View::Cron => {
+                let busy = model.asked.iter().any(|q| matches!(q, Query::Cron { .. }));
+                if let Some(query) = model.cron.wants(model.now).filter(|_| !busy)
+                    && ask(&mut model.asked, &query, &mut effects)
+                {
+                    model.cron.asked();
+                }
+            }
+            View::Skills => {
+                let busy = model.asked.iter().any(|q| matches!(q, Query::Skills | Query::Skill { .. }));
+                if let Some(query) = model.skills.wants().filter(|_| !busy)
+                    && ask(&mut model.asked, &query, &mut effects)
+                {
+                    model.skills.asked(&query);
+                }
+            }
+            View::Costs => {
+                let busy = model.asked.iter().any(|q| matches!(q, Query::Costs { .. }));
+                if let Some(query) = model.costs.wants().filter(|_| !busy)
+                    && ask(&mut model.asked, &query, &mut effects)
+                {
+                    model.costs.asked();
+                }
+            }
+            View::Health => {
+                if let Some(query) = model.health.wants()
+                    && ask(&mut model.asked, &query, &mut effects)
+                {
+                    model.health.asked();
                 }
             }
             View::Logs => {

@@ -75,7 +75,19 @@ impl Stage<'_> {
         .unwrap();
         let done = self
             .store
-            .write(|tx| tx.finish(&Finish { report: &report, next, budgeted: 0, recorded: 0, drop_session: false }, NOW))
+            .write(|tx| {
+                tx.finish(
+                    &Finish {
+                        report: &report,
+                        next,
+                        budgeted: 0,
+                        recorded: 0,
+                        charge: orc::domain::charge(None, report.usage, 0, true, None),
+                        drop_session: false,
+                    },
+                    NOW,
+                )
+            })
             .map_err(|e: orc::store::StoreError| e.to_string())
             .unwrap();
         assert!(done);

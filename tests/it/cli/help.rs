@@ -18,7 +18,7 @@ fn every_command_has_help_that_names_it() {
     let pages: Vec<String> = std::fs::read_dir(b.path("man")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     assert!(pages.iter().any(|p| p == "orc-job-add.1"), "{pages:?}");
     for page in pages.iter().filter(|p| p.starts_with("orc-") && !p.starts_with("orc-help")) {
-        let words = page.trim_end_matches(".1").replace('-', " ");
+        let words = page.trim_end_matches(".1").replace('-', " ").replace("from job", "from-job");
         let text = b.run(&format!("{words} --help"));
         assert!(text.contains("[exit 0]") && text.contains(&format!("Usage: {words}")), "{text}");
     }

@@ -18,7 +18,22 @@ fn submitting_answers_with_the_number_alone() {
 #[test]
 fn lists_are_arrays_and_empty_ones_too() {
     let b = Bench::new();
-    for line in ["job ls", "job ls --all", "worker ls", "project ls", "task ls", "log show", "log tail", "log grep nothing", "backend ls"] {
+    for line in [
+        "job ls",
+        "job ls --all",
+        "worker ls",
+        "project ls",
+        "task ls",
+        "log show",
+        "log tail",
+        "log grep nothing",
+        "backend ls",
+        "plan ls",
+        "plan ls --all",
+        "message ls",
+        "message ls --all",
+        "message log",
+    ] {
         let value = b.json(&format!("orc {line} --json"));
         assert!(value.is_array(), "{line}: {value}");
     }

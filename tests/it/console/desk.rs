@@ -21,6 +21,8 @@ pub struct Console {
     pub rows: Vec<JobRow>,
     pub transcript: Vec<SpooledEvent>,
     pub memories: Vec<Memory>,
+    /// The schedules, and the past of whichever is asked for.
+    pub cron: (orc::domain::CronView, Vec<orc::domain::Fire>),
     /// Rounds of review of whatever job is opened.
     pub reviews: Vec<orc::domain::Review>,
     /// What the next commands come to; else `Done`.
@@ -70,6 +72,7 @@ impl Console {
             snapshot,
             transcript: transcript(),
             memories: world::memories(),
+            cron: Default::default(),
             reviews: Vec::new(),
             replies: Vec::new(),
             effects: Vec::new(),
@@ -222,6 +225,9 @@ impl Console {
                 Answer::Transcript { attempt, from, events, more_before: before, more_after: after }
             }
             Query::Log { filter, page } => Answer::Log { filter, page, lines: Vec::new(), more: false },
+            Query::Plans { page } => Answer::Plans { page, rows: Vec::new(), more: false },
+            Query::Plan { plan } => Answer::Failed { query, message: format!("there is no plan {plan}: `orc plan ls` lists them") },
+            Query::Conversation { page } => Answer::Conversation { page, entries: Vec::new(), more: false },
             Query::Worker { worker } => match self.snapshot.workers.iter().find(|w| w.id == worker) {
                 Some(w) => Answer::Worker(Box::new(WorkerDetail {
                     worker: w.clone(),
@@ -265,6 +271,11 @@ impl Console {
                 Some(m) => Answer::Memory(Box::new(m.clone())),
                 None => Answer::Failed { query, message: "there is no such memory".to_owned() },
             },
+            Query::Skills => Answer::Skills(super::skills::skills().into_iter().map(|d| d.row).collect()),
+            Query::Skill { name } => match super::skills::skills().into_iter().find(|d| d.row.name == name) {
+                Some(d) => Answer::Skill(Box::new(d)),
+                None => Answer::Failed { query: Query::Skill { name }, message: "there is no such skill".to_owned() },
+            },
             Query::Recalls { job } => {
                 let started = self.rows.iter().find(|r| r.id == job).and_then(|r| r.attempt);
                 let given = self.memories.iter().filter(|m| m.holds()).take(3).enumerate();
@@ -283,6 +294,12 @@ impl Console {
                 })),
                 None => Answer::Failed { query, message: "there is no such worker".to_owned() },
             },
+            Query::Cron { past } => Answer::Cron { view: Box::new(self.cron.0.clone()), past, fires: self.cron.1.clone() },
+            Query::Costs { by, within } => {
+                let (overview, rows) = world::costs(by, self.rows.is_empty());
+                Answer::Costs { by, within, overview: Box::new(overview), rows }
+            }
+            Query::Health => Answer::Health(world::health()),
             Query::Command(_) => unreachable!("commands are applied"),
         }
     }
@@ -330,6 +347,8 @@ impl Console {
         let waits = matches!(row.state, JobState::Queued | JobState::Waiting);
         let verdict = |gate, open, says: &str, unblock: &str| Verdict { gate, open, says: says.to_owned(), unblock: unblock.to_owned() };
         JobDetail {
+            skills: Vec::new(),
+            suggested: Vec::new(),
             attempts,
             events: self.snapshot.log.iter().filter(|l| l.job == Some(row.id)).cloned().collect(),
             dependencies: if row.open_dependencies > 0 { self.rows.iter().filter(|r| r.state == JobState::Running).take(2).cloned().collect() } else { Vec::new() },
@@ -414,6 +433,8 @@ fn attempt(row: &JobRow, number: u32) -> Attempt {
         usage: Usage { input: row.tokens * 4 / 5, output: row.tokens / 5, cache_read: 0, cache_write: 0 },
         usage_known: true,
         cost_usd: Some(row.cost_usd),
+        cost_source: Some(orc::domain::CostSource::Reported),
+        estimated: 0,
         estimate: 60_000,
         result_file: None,
         acked_seq: 10,

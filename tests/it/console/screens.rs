@@ -3,7 +3,9 @@
 use super::desk::{Console, options};
 use super::world;
 use insta::assert_snapshot;
+use orc::domain::CostBy;
 use orc::tui::{ColorLevel, Ground, Theme};
+use orc::wire::Query;
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
@@ -56,6 +58,50 @@ fn other_screens() {
             assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), c.screen());
         }
     }
+}
+
+#[test]
+fn what_was_spent_and_how_the_installation_is() {
+    for size in [(80, 24), (120, 36), (200, 60)] {
+        for (name, keys) in [("costs", "8"), ("costs_jobs", "8 j enter"), ("health", "0 j j j j"), ("health_disk", "0 G k")] {
+            let mut c = Console::new(size, world::busy());
+            c.keys(keys);
+            assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), c.screen());
+        }
+        let mut c = Console::new(size, world::empty());
+        c.keys("8");
+        assert_snapshot!(format!("costs_empty_{}x{}", size.0, size.1), c.screen());
+    }
+    let mut o = options((80, 24));
+    o.theme = Theme::new(Ground::Dark, ColorLevel::None, true);
+    let mut c = Console::with(o, world::busy());
+    let screen = c.keys("0").screen();
+    assert!(screen.is_ascii() && screen.contains("FAIL disk") && screen.contains("warn backends"), "{screen}");
+}
+
+#[test]
+fn costs_are_walked_into_and_out_of() {
+    let mut c = Console::new((120, 36), world::busy());
+    c.keys("8 enter");
+    assert!(c.screen().contains("Jobs of project billing"), "{}", c.screen());
+    let asked = |c: &Console| {
+        c.asked.iter().filter_map(|q| if let Query::Costs { by, within } = q { Some((*by, within.clone())) } else { None }).next_back()
+    };
+    assert_eq!(asked(&c), Some((CostBy::Job, Some((CostBy::Project, "1".to_owned())))));
+    c.keys("enter");
+    assert!(c.asked.iter().any(|q| matches!(q, Query::Job { job } if job.0 == 1468)));
+    c.keys("esc esc right");
+    assert_eq!(asked(&c), Some((CostBy::Kind, None)));
+    let before = c.asked.len();
+    c.show(|s| s.today.tokens += 1);
+    assert_eq!(c.asked.len(), before + 1, "what is spent meanwhile is added up");
+    c.show(|s| s.today.created += 1);
+    assert_eq!(c.asked.len(), before + 1, "and nothing else is");
+    c.keys("0");
+    let looks = |c: &Console| c.asked.iter().filter(|q| matches!(q, Query::Health)).count();
+    assert_eq!(looks(&c), 1);
+    c.keys("R");
+    assert_eq!(looks(&c), 2, "R looks again");
 }
 
 #[test]

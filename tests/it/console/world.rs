@@ -1,9 +1,10 @@
 //! Values that a console might be shown: an empty workspace, a busy one, one in trouble.
 
 use orc::domain::{
-    AttemptId, Category, Decision, DecisionId, DecisionState, Fix, Hang, JobId, JobState, Judgement, Kind, Lane, Limit, LimitKind,
-    Liveness, Memory, MemoryId, MemorySource, Outcome, Priority, Question, Review, ReviewId, ReviewOutcome, Score, Stage, Timestamp,
-    WaitReason, WorkerId, WorkerStatus,
+    AttemptId, CapStanding, CapUnit, Category, Component, ComponentHealth, CostBy, CostRow, Decision, DecisionId, DecisionState, Finding,
+    Fix, Hang, JobId, JobState, Judgement, Kind, Lane, Limit, LimitKind, Liveness, Memory, MemoryId, MemorySource, Outcome, Overview,
+    Priority, ProjectId, Question, Review, ReviewId, ReviewOutcome, Score, Spend, Stage, Timestamp, Upkeep, Usage, WaitReason, WorkerId,
+    WorkerStatus, components,
 };
 use orc::wire::{
     Attention, BackendPause, BackendRow, BudgetView, EngineMode, HostView, JobRow, LaneView, LiveAttempt, LogLine, Severity, Slots,
@@ -512,4 +513,65 @@ pub fn rounds(job: JobId) -> Vec<Review> {
         ..second.clone()
     };
     vec![first, second, third]
+}
+
+/// What was spent on a believable afternoon; or nothing.
+pub fn costs(by: CostBy, nothing: bool) -> (Overview, Vec<CostRow>) {
+    if nothing {
+        return Default::default();
+    }
+    let spend = |jobs: u64, kilo: u64, usd: f64, unpriced: u64| Spend {
+        jobs,
+        attempts: jobs,
+        usage: Usage { input: kilo * 800, output: kilo * 200, cache_read: kilo * 9000, cache_write: 0 },
+        reported_usd: usd,
+        unpriced,
+        ..Spend::default()
+    };
+    let row = |key: &str, label: &str, spend| CostRow { key: key.to_owned(), label: label.to_owned(), spend };
+    let rows = match by {
+        CostBy::Job => vec![
+            row("1468", "Move the billing tables", spend(1, 912, 6.2, 0)),
+            row("1460", "Compare the three vector stores for our load", spend(1, 214, 0.84, 0)),
+        ],
+        _ => vec![
+            row("1", "billing", spend(61, 2_410, 18.4, 0)),
+            row("2", "website", spend(40, 1_212, 9.1, 0)),
+            row("", "(no project)", spend(39, 430, 3.9, 0)),
+            row("3", "a project with a long name: everything around the new warehouse", spend(3, 161, 0.0, 161_000)),
+        ],
+    };
+    let standing = |project, unit, spent, soft, hard| CapStanding { project, unit, spent, soft, hard, by_midnight: None, reached_at: None };
+    let mut day = standing(None, CapUnit::Usd, 31.4, 30.0, 40.0);
+    day.foresee(3.0, 9.5, NOW);
+    let caps = vec![day, standing(Some(ProjectId(1)), CapUnit::Usd, 212.0, 0.0, 500.0)];
+    let upkeep = |category, kilo, judged, changed| Upkeep { category, spend: spend(12, kilo, 1.2, 0), judged, changed };
+    let upkeep = vec![upkeep(Kind::Review, 900, 31, 12), upkeep(Kind::Capture, 310, 54, 38), upkeep(Kind::Maintenance, 200, 0, 0)];
+    (
+        Overview { today: spend(143, 4_213, 31.4, 161_000), period: spend(2_214, 61_300, 512.7, 161_000), caps, share: Some(0.37), upkeep },
+        rows,
+    )
+}
+
+/// Nine components, two of them not well.
+pub fn health() -> Vec<ComponentHealth> {
+    use Component as C;
+    components(&[
+        Finding::ok(C::Engine, "engine", "process 4242, version 0.1.0, 6 running"),
+        Finding::ok(C::Database, "database", "whole, 12.4 MiB and a log of 1.1 MiB"),
+        Finding::ok(C::VectorStore, "vector store", "412 memories; captured by claude; vectors by the one that ships"),
+        Finding::ok(C::Embedder, "embedder", "static256, 256 dimensions, offline"),
+        Finding::ok(C::Backends, "backend claude", "/usr/bin/claude"),
+        Finding::warn(C::Backends, "backend codex", "not signed in", "run `codex login`"),
+        Finding::warn(C::Backends, "backend gemini", "gemini is not installed", "install it with `npm install -g @google/gemini-cli`"),
+        Finding::ok(C::Workers, "workers", "9 in all, 6 at work"),
+        Finding::ok(C::Scheduler, "scheduler", "31 queued"),
+        Finding::fail(
+            C::Disk,
+            "disk",
+            "1.2 GiB free; work trees take 40.1 GiB, below the low-water mark of 2.0 GiB: no job starts",
+            "make room (`orc tidy` puts away what is old), or lower disk_low_water in orc.toml",
+        ),
+        Finding::ok(C::Configuration, "configuration", "every setting is in its range"),
+    ])
 }

@@ -13,7 +13,7 @@ const REFUSES: &str = "judge 0.2 '{\"text\": \"Say it in one sentence.\"}'";
 
 /// A bench with two backends that are shell scripts: `author` resumes sessions, `judge` judges. Both write down what they are
 /// told, and count their runs.
-fn bench(author: &str, judge: &str, settings: &[&str]) -> Bench {
+pub(super) fn bench(author: &str, judge: &str, settings: &[&str]) -> Bench {
     let b = Bench::new(&[&["review_rounds=3", "retry_base=0s", "reviewer=judge"], settings].concat());
     let d = b.dir.path().display().to_string();
     // The author speaks our own events, so that its session is known; the judge just prints.
@@ -48,11 +48,11 @@ impl Bench {
     }
 
     /// What a script was told in its n-th run.
-    fn told(&self, name: &str, n: u32) -> String {
+    pub(super) fn told(&self, name: &str, n: u32) -> String {
         std::fs::read_to_string(self.path(&format!("{name}.{n}"))).unwrap()
     }
 
-    fn runs(&self, name: &str) -> u32 {
+    pub(super) fn runs(&self, name: &str) -> u32 {
         std::fs::read_to_string(self.path(&format!("{name}.runs"))).map_or(0, |n| n.trim().parse().unwrap())
     }
 

@@ -3,10 +3,14 @@
 
 mod asking;
 mod chaos;
+mod cron;
+mod day;
 mod failover;
 mod gate;
 mod life;
 mod memory;
+mod messages;
+mod plans;
 mod settings;
 
 use orc::config::Workspace;

@@ -1,5 +1,6 @@
 //! What must hold of the database, whatever happens: read after every step, from the audit log on.
 
+use super::talk::Talk;
 use super::{DEEP, HIGH, MAX_RUNNING, RESERVED, TOKENS, WINDOW_MS};
 use orc::domain::{JobState, allowed};
 use rusqlite::Connection;
@@ -29,6 +30,7 @@ pub struct Seen {
     pub reserved: u32,
     /// Rounds of review, by how they ended.
     pub rounds: Rounds,
+    pub talk: Talk,
 }
 
 /// Rounds of review that passed, sent a job back, were void, were for the operator, were dropped.
@@ -41,6 +43,7 @@ impl std::iter::Sum for Seen {
             tight: a.tight + b.tight,
             reserved: a.reserved + b.reserved,
             rounds: std::array::from_fn(|i| a.rounds[i] + b.rounds[i]),
+            talk: a.talk + b.talk,
         })
     }
 }

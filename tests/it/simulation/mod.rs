@@ -2,7 +2,9 @@
 //! die, links drop, engines die anywhere and come back, operators interfere. `ORC_SIM_SEEDS=5000` looks at more seeds,
 //! `ORC_SIM_SEED=17` at one.
 
+mod cron;
 mod ledger;
+mod talk;
 mod world;
 
 use ledger::{Ledger, Seen};
@@ -55,7 +57,8 @@ fn nothing_is_lost_or_doubled_whatever_goes_wrong() {
     });
     println!("{seen:?}");
     // A world in which nothing is scarce shows nothing.
-    let all = seeds.clone().count() < 50 || seen.tight > seen.starts / 100 && seen.reserved > 0 && seen.rounds.iter().all(|n| *n > 0);
+    let all = seeds.clone().count() < 50
+        || seen.tight > seen.starts / 100 && seen.reserved > 0 && seen.rounds.iter().all(|n| *n > 0) && seen.talk.all();
     assert!(seen.starts > 0 && all, "{seen:?}");
 }
 
@@ -104,7 +107,7 @@ fn simulate(seed: u64) -> Result<Seen, String> {
         }?;
         ledger.borrow_mut().check()?;
         let ledger = ledger.borrow();
-        Ok(Seen { rounds: ledger.rounds(), ..ledger.seen })
+        Ok(Seen { rounds: ledger.rounds(), talk: talk::seen(&Store::open_reader(&workspace.database()).unwrap()), ..ledger.seen })
     })
 }
 
@@ -136,6 +139,7 @@ async fn engines(
             backends: built_in(),
             launcher: SimLauncher { world: world.clone(), inputs: inputs.clone() },
             memories: Some(Box::new(SimMemories { world: world.clone(), inputs: inputs.clone() })),
+            dedup: None,
             evidence: Box::new(SimEvidence { world: world.clone(), inputs: inputs.clone() }),
             usable: |b| matches!(b.name.as_str(), "claude" | "codex"),
             shim: "orc-shim".into(),
@@ -202,9 +206,14 @@ struct Operator {
 type Wake = RefCell<Option<mpsc::Sender<Input>>>;
 
 impl Operator {
-    fn apply(&mut self, command: &Command, wake: &Wake) -> Applied {
+    /// A command of which the engine is not told.
+    fn quietly(&mut self, command: &Command) -> Applied {
         let now = self.world.now();
-        let applied = self.store.write(|tx| apply(tx, command, &orc::domain::Actor::Operator, now)).unwrap();
+        self.store.write(|tx| apply(tx, command, &orc::domain::Actor::Operator, now)).unwrap()
+    }
+
+    fn apply(&mut self, command: &Command, wake: &Wake) -> Applied {
+        let applied = self.quietly(command);
         // A byte on the socket can get lost too: the tick finds it.
         if !self.world.fault(5)
             && let Some(inputs) = wake.borrow().as_ref()
@@ -247,8 +256,15 @@ impl Operator {
         if self.world.below(3) == 0 {
             self.answer(wake);
         }
+        if self.world.below(3) == 0 {
+            self.decide(wake);
+        }
         let n = |n| self.world.below(n);
-        let job = self.jobs[n(self.jobs.len() as u64) as usize];
+        let job = match n(4) {
+            // Any job: one that plans, sorts, answers, was planned, reviews.
+            0 => JobId(1 + n(self.newest() as u64) as i64),
+            _ => self.jobs[n(self.jobs.len() as u64) as usize],
+        };
         let paused = n(2) == 0;
         let command = match n(8) {
             0 | 1 => Command::Kill { job, seen: None },
@@ -263,8 +279,11 @@ impl Operator {
     /// Answers a card, if there is one; once nothing goes wrong any more, so that it comes to an end.
     fn answer(&mut self, wake: &Wake) {
         let Some(card) = self.store.decisions(false).unwrap().into_iter().next() else { return };
-        let choices = ["accept", "fail", "again"];
-        let key = if self.world.get().faults { choices[self.world.below(3) as usize] } else { "accept" };
+        let keys: Vec<&str> = card.asked.choices.iter().map(|c| c.key.as_str()).collect();
+        let dice = self.world.below(keys.len() as u64) as usize;
+        // What was asked about a planner's rubbish cannot be accepted.
+        let ends = keys.iter().find(|k| ["accept", "fail", "drop"].contains(k)).copied();
+        let key = if self.world.get().faults { keys[dice] } else { ends.unwrap_or(keys[dice]) };
         self.apply(&Command::Answer { decision: card.id, key: key.into(), remark: None }, wake);
     }
 
@@ -273,6 +292,9 @@ impl Operator {
         self.submit(ledger, wake);
         while Instant::now() < until {
             sleep(Duration::from_millis(self.world.below(6_000))).await;
+            if self.world.below(10) == 0 {
+                self.talk(wake);
+            }
             match self.world.below(10) {
                 0..=4 => (0..=self.world.below(3)).for_each(|_| self.submit(ledger, wake)),
                 5..=7 => self.interfere(wake),
@@ -298,13 +320,15 @@ impl Operator {
         loop {
             let open = self.open();
             let served = self.store.open_attempts().unwrap().is_empty() && self.store.queued().unwrap().is_empty();
-            if open.is_empty() && served {
+            let talk = self.unsettled();
+            if open.is_empty() && served && talk.is_empty() {
                 return Ok(());
             }
             if Instant::now() > until {
-                return Err(format!("never came to an end: {}", open.join("; ")));
+                return Err(format!("never came to an end: {}; {}", open.join("; "), talk.join("; ")));
             }
             self.answer(wake);
+            self.decide(wake);
             sleep(Duration::from_secs(5)).await;
         }
     }
@@ -314,7 +338,7 @@ impl Operator {
         let state = |id: JobId| self.store.job(id).unwrap().unwrap();
         let mut stuck = std::collections::BTreeSet::new();
         let mut open = Vec::new();
-        for id in &self.jobs {
+        for id in &(1..=self.newest()).map(JobId).collect::<Vec<_>>() {
             let job = state(*id);
             if job.state == JobState::Waiting
                 && job
@@ -336,7 +360,13 @@ impl Operator {
         let job = self.store.job(id).unwrap().unwrap();
         let reviews = self.store.reviews(id).unwrap();
         let last = self.store.attempts(id).unwrap().into_iter().last();
-        if job.state != JobState::Done || !matches!(job.spec.kind, Kind::Other | Kind::Code) || last.is_none_or(|a| a.backend == "shell") {
+        // Who converses does no work.
+        let talks = job.spec.tags.iter().any(|t| t == "conversation");
+        if talks
+            || job.state != JobState::Done
+            || !matches!(job.spec.kind, Kind::Other | Kind::Code | Kind::Plan)
+            || last.is_none_or(|a| a.backend == "shell")
+        {
             return Ok(());
         }
         let Some(r) = reviews.last() else { return Err(format!("job {id} is done, and nobody has reviewed it")) };
@@ -358,12 +388,12 @@ impl Operator {
     fn audit(&self, workspace: &Workspace) -> Result<(), String> {
         let db = rusqlite::Connection::open(workspace.database()).unwrap();
         let world = self.world.get();
+        self.audit_talk(&db)?;
         let rounds = self.store.open_reviews().unwrap();
         if let Some(r) = rounds.first() {
             return Err(format!("round {} of job {} is still open: {:?}", r.round, r.job, r.stage));
         }
-        let newest: i64 = db.query_row("SELECT max(id) FROM jobs", [], |r| r.get(0)).unwrap();
-        for id in &(1..=newest).map(JobId).collect::<Vec<_>>() {
+        for id in &(1..=self.newest()).map(JobId).collect::<Vec<_>>() {
             self.reviewed(*id)?;
             let attempts = self.store.attempts(*id).unwrap();
             let job = self.store.job(*id).unwrap().unwrap();
@@ -381,7 +411,9 @@ impl Operator {
                     (None, Some(Outcome::Ok)) => return Err(format!("attempt {} is ok and never ended", a.id)),
                     // An end that delivered nothing is none that went well.
                     (Some(r), Some(Outcome::Error)) if r.outcome == Outcome::Ok => {
-                        let hollow = a.message.as_deref().is_some_and(|m| m.contains("empty") || m.contains("judgement cannot be used"));
+                        let hollow = a.message.as_deref().is_some_and(|m| {
+                            m.contains("empty") || m.contains("judgement cannot be used") || m.contains("triage cannot be used")
+                        });
                         if !hollow {
                             return Err(format!("attempt {} reported ok, and: {:?}", a.id, a.message));
                         }

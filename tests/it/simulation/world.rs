@@ -65,6 +65,8 @@ pub struct State {
     /// What must never happen, and did.
     pub wrong: Vec<String>,
     pub reports: u32,
+    /// How long a step of an agent takes at most, where that is not seconds.
+    pub slow: Option<Duration>,
 }
 
 #[derive(Clone)]
@@ -184,7 +186,8 @@ impl World {
         let steps = self.below(6);
         let mut usage = Usage::default();
         for _ in 0..steps {
-            let pause = Duration::from_millis(1 + self.below(8_000));
+            let longest = self.get().slow.map_or(8_000, |d| d.as_millis() as u64);
+            let pause = Duration::from_millis(1 + self.below(longest));
             let asked = async {
                 while !self.with(id, |a| a.cancelled) {
                     changed.notified().await;
@@ -260,6 +263,12 @@ impl World {
     /// An agent's last message: a result or none, a judgement of any kind, or nonsense.
     fn says(&self, prompt: &str) -> String {
         let dice = self.below(12);
+        if let Some(said) = self.talks(prompt, dice) {
+            return said;
+        }
+        if prompt.contains("look for work") {
+            return "NOTHING TO DO".to_owned();
+        }
         if !prompt.contains("Review the work of another agent") {
             return if dice == 0 && self.get().faults { String::new() } else { "All of it is done.".to_owned() };
         }
@@ -346,7 +355,8 @@ impl World {
                     return None;
                 }
             }
-            let pulse = Duration::from_millis(1_000 + self.below(15_000));
+            let longest = self.get().slow.map_or(15_000, |d| d.as_millis() as u64);
+            let pulse = Duration::from_millis(1_000 + self.below(longest));
             tokio::select! {
                 () = &mut changed => {}
                 () = sleep(pulse) => {

@@ -9,6 +9,14 @@ fn bench() -> Bench {
     b.add(JobSpec { dedup_key: Some("key".into()), ..spec() });
     b.worker("bob");
     b.claim(one, ann).unwrap();
+    let new =
+        orc::store::NewPlan { request: "Sell tea", project: None, message: None, priority: orc::domain::Priority::P2, on_failure: None };
+    b.store
+        .write(|tx| {
+            tx.add_plan(&new, "operator", NOW)?;
+            tx.add_message("Hello", "console", None, None, "operator", NOW).map(drop)
+        })
+        .unwrap();
     b
 }
 
@@ -43,11 +51,23 @@ fn what_must_never_be_is_refused_by_the_database() {
         ("an end without an outcome", "UPDATE attempts SET ended_at = 1 WHERE id = 1".into()),
         ("an outcome that nobody knows", "UPDATE attempts SET outcome = 'fine', ended_at = 1 WHERE id = 1".into()),
         ("an attempt of no job", "UPDATE attempts SET job_id = 99 WHERE id = 1".into()),
-        ("a job that waits for a younger one", "INSERT INTO dependencies VALUES (1, 2)".into()),
-        ("a job that waits for itself", "INSERT INTO dependencies VALUES (2, 2)".into()),
+        ("a job that waits for a younger one", "INSERT INTO dependencies (job_id, depends_on) VALUES (1, 2)".into()),
+        ("a job that waits for itself", "INSERT INTO dependencies (job_id, depends_on) VALUES (2, 2)".into()),
         ("two workers of one name", "UPDATE workers SET name = 'ann' WHERE id = 2".into()),
         ("a change of the audit log", "UPDATE events SET text = 'it was not me'".into()),
         ("a second engine", "INSERT INTO engine (id) VALUES (2)".into()),
+        ("a proposal of nothing", "UPDATE plans SET state = 'proposed'".into()),
+        ("a yes that nobody gave", "UPDATE plans SET state = 'approved', document = '{}'".into()),
+        (
+            "a plan at work in no project",
+            "UPDATE plans SET state = 'dispatched', document = '{}', decided_by = 'me', dispatched_at = 1".into(),
+        ),
+        ("a message that waits for no time", "UPDATE messages SET stage = 'wait'".into()),
+        ("a message that is over and has no end", "UPDATE messages SET stage = 'over'".into()),
+        (
+            "a message that is told twice",
+            "INSERT INTO conversation SELECT NULL, 1, 1, 'message', 'me', 0, 'Hello', NULL, NULL, NULL, NULL".into(),
+        ),
         ("text where a number belongs", "UPDATE jobs SET attempts = 'many' WHERE id = 2".into()),
     ];
     for (what, sql) in cases {

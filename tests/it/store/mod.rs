@@ -138,5 +138,15 @@ pub fn finish(tx: &Tx<'_>, attempt: AttemptId, outcome: Outcome, next: Next) -> 
         strays: 0,
         ended_at: NOW,
     };
-    tx.finish(&Finish { report: &report, next, budgeted: 15, recorded: 0, drop_session: false }, NOW)
+    tx.finish(
+        &Finish {
+            report: &report,
+            next,
+            budgeted: 15,
+            recorded: 0,
+            charge: orc::domain::charge(None, report.usage, 0, true, None),
+            drop_session: false,
+        },
+        NOW,
+    )
 }

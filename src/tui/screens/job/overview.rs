@@ -1,6 +1,6 @@
 //! A job's facts, why it waits, what it depends on, its attempts and events, as a page of lines.
 
-use crate::domain::{Attempt, JobState, ProjectId, Timestamp, Verdict};
+use crate::domain::{Attempt, CostSource, JobState, ProjectId, Timestamp, Verdict};
 use crate::tui::screens::{logs, look};
 use crate::tui::text;
 use crate::tui::theme::Theme;
@@ -165,8 +165,19 @@ fn facts(d: &JobDetail, p: &Page<'_>, out: &mut Vec<DocLine>) {
     if spec.project_id.is_some() {
         facts.push(("project", look::project(p.projects, spec.project_id)));
     }
-    if !spec.skills.is_empty() {
-        facts.push(("skills", spec.skills.join(", ")));
+    let last = d.skills.first().and_then(|s| s.attempt);
+    let given = d.skills.iter().filter(|s| s.attempt == last).map(|s| {
+        let version = s.hash.as_deref().and_then(|h| h.get(..8)).unwrap_or_default();
+        let by = s.trigger.as_ref().map(|phrase| format!(" by \"{phrase}\"")).unwrap_or_default();
+        format!("{} {version}{by}", s.skill)
+    });
+    let given: Vec<String> = if last.is_some() { given.collect() } else { spec.skills.clone() };
+    if !given.is_empty() {
+        facts.push(("skills", given.join(", ")));
+    }
+    if !d.suggested.is_empty() {
+        let fit = d.suggested.iter().map(|(skill, phrase)| format!("{skill} by \"{phrase}\""));
+        facts.push(("would fit", fit.collect::<Vec<_>>().join(", ")));
     }
     if let Some(persona) = &spec.persona {
         facts.push(("persona", persona.clone()));
@@ -278,8 +289,14 @@ pub fn attempt(a: &Attempt, p: &Page<'_>, out: &mut Vec<DocLine>) {
     if tokens > 0 {
         spans.push(Span::styled(format!(" {:>6} tok", text::count(tokens)), t.dim));
     }
-    if let Some(cost) = a.cost_usd {
-        spans.push(Span::styled(format!(" {:>7}", text::money(cost)), t.dim));
+    let cost = match (a.cost_source, a.cost_usd) {
+        (Some(CostSource::Unpriced), _) => Some("unpriced".to_owned()),
+        (Some(CostSource::Computed | CostSource::Estimated), Some(cost)) => Some(format!("~{}", text::money(cost))),
+        (Some(CostSource::Free), _) => None,
+        (_, cost) => cost.map(text::money),
+    };
+    if let Some(cost) = cost {
+        spans.push(Span::styled(format!(" {cost:>7}"), t.dim));
     }
     if let Some(code) = a.exit_code.filter(|c| *c != 0) {
         spans.push(Span::styled(format!(" exit {code}"), t.dim));

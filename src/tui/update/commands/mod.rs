@@ -1,18 +1,24 @@
 //! The operator's commands: on what, with what was seen, asked first where it cannot be undone.
 
+mod approvals;
+mod cron;
 mod hold;
 mod kill;
 mod memory;
 mod priority;
 mod retry;
+mod skills;
 mod step;
 mod targets;
 
+pub use approvals::{approve, open_card, read_talk, reject};
+pub use cron::{run_schedule, switch_schedule};
 pub use hold::{drain, pause, pause_engine};
 pub use kill::{kill, kill_id};
 pub use memory::{edit, forget, settle, veto};
 pub use priority::{priority_id, reprioritise};
 pub use retry::{retry, retry_id};
+pub use skills::{pin, roll_back};
 pub use step::{step, step_id};
 pub use targets::{focused_job, focused_worker};
 

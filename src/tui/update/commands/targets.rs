@@ -92,7 +92,9 @@ pub fn focused_job(model: &Model) -> Option<JobId> {
     match model.view {
         View::Jobs => model.jobs.cursor.key().copied(),
         View::Logs => model.logs.selected(&model.book).and_then(|l| l.job),
-        View::Memory => None,
+        View::Cron => model.cron.job(),
+        View::Skills => model.skills.job(),
+        View::Approvals | View::Memory | View::Costs | View::Health => None,
         View::Workers => focused_worker(model)?.live.as_ref().map(|l| l.job),
         View::Dashboard => match model.dash.pane {
             Pane::Lanes => match model.dash.lanes.key()? {

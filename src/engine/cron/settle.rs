@@ -1,0 +1,68 @@
+//! What became of the jobs of fires: whether they found anything to do.
+
+use super::fire::is_over;
+use crate::domain::{Fire, JobState, Timestamp, found_nothing};
+use crate::engine::learn::read_head;
+use crate::engine::state::{Effect, State};
+use crate::store::{Event, StoreError, Tx};
+
+/// How much of a result is looked at, in bytes.
+const HEAD: u64 = 4096;
+
+impl State {
+    pub(super) fn settle_fires(&mut self, tx: &Tx<'_>, now: Timestamp, out: &mut Vec<Effect>) -> Result<(), StoreError> {
+        self.cron.watched = self.cron.states.values().filter_map(|s| s.open).collect();
+        for fire in tx.unsettled_fires()? {
+            let Some(job) = fire.job else { continue };
+            if !is_over(fire.job_state) {
+                self.cron.watched.insert(job);
+                continue;
+            }
+            if let Some(key) = tx.job(job)?.and_then(|j| j.spec.dedup_key) {
+                self.dedup.forget(&key, job, out);
+            }
+            let found = (fire.job_state == Some(JobState::Done)).then(|| self.found(tx, &fire)).transpose()?.flatten();
+            tx.settle_fire(fire.id, found, now)?;
+            self.slow_down(tx, &fire, found, now)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a job that is done found something: not asked of scripts, whose silence means that all went well.
+    fn found(&self, tx: &Tx<'_>, fire: &Fire) -> Result<Option<bool>, StoreError> {
+        let Some(job) = fire.job.map(|j| tx.job(j)).transpose()?.flatten() else { return Ok(None) };
+        let asks = self.cron.entries.iter().any(|e| e.name == fire.name && e.back_off);
+        if !asks && !self.backends.get(&job.spec.backend).is_some_and(|b| b.uses_model()) {
+            return Ok(None);
+        }
+        let path = tx.result_path(job.id)?;
+        Ok(Some(!found_nothing(&read_head(path.as_deref(), HEAD).unwrap_or_default())))
+    }
+
+    /// Every 2nd, 4th, 8th fire only, while there is nothing to do; the first find ends it.
+    fn slow_down(&mut self, tx: &Tx<'_>, fire: &Fire, found: Option<bool>, now: Timestamp) -> Result<(), StoreError> {
+        let entries = self.cron.entries.clone();
+        let Some(entry) = entries.iter().find(|e| e.name == fire.name && e.back_off) else { return Ok(()) };
+        let (Some(found), Some(state)) = (found, self.cron.states.get_mut(&fire.name)) else { return Ok(()) };
+        let most = self.settings.cron_back_off;
+        let (old, new) = (state.quiet, state.quiet.after(!found, most));
+        if old == new {
+            return Ok(());
+        }
+        state.quiet = new;
+        tx.set_quiet(&entry.name, new)?;
+        if old.every(most) != new.every(most) {
+            let says = match new.every(most) {
+                1 => format!("{}: something to do again: every fire makes a job", entry.name),
+                n => format!("{}: nothing to do {} in a row: every {n}th fire makes a job", entry.name, times(new.streak))
+                    .replace(" 2th", " 2nd"),
+            };
+            tx.event(&Event { job: fire.job, ..Event::new(now, "engine", "cron", &says) })?;
+        }
+        Ok(())
+    }
+}
+
+fn times(n: u32) -> String {
+    if n == 1 { "once".to_owned() } else { format!("{n} times") }
+}

@@ -1,0 +1,174 @@
+//! The skills that ship: each reads by the format, names commands that exist as they stand, and paths that are there.
+
+use crate::agents::{Mock, installed};
+use crate::engine::Bench;
+use orc::config::{BUILTIN_SKILLS, Skill, init, lint_skill, skills};
+use orc::domain::{JobSpec, JobState};
+use serde_json::Value;
+use tempfile::tempdir;
+
+fn all() -> Vec<Skill> {
+    let empty = tempdir().unwrap();
+    let all = skills(empty.path());
+    assert!(all.problems.is_empty(), "{:?}", all.problems);
+    all.skills.into_values().collect()
+}
+
+#[test]
+fn each_is_by_the_format_and_tells_an_agent_what_to_do() {
+    let all = all();
+    assert_eq!(all.len(), BUILTIN_SKILLS.len());
+    for skill in &all {
+        let name = &skill.name;
+        assert_eq!(lint_skill(skill), [], "{name}");
+        assert!(skill.description.contains("Use ") && skill.description.len() < 400, "{name}: when to use it");
+        assert!(!skill.triggers.is_empty(), "{name}: triggers");
+        let lower = skill.body.to_lowercase();
+        assert!(["hand in", "hand it in", "hand back", "result", "report"].iter().any(|w| lower.contains(w)), "{name}: the result");
+        assert!(["never", "do not"].iter().any(|w| lower.contains(w)), "{name}: what to leave");
+        assert!(!skill.body.contains('\t') && skill.text.lines().all(|l| l.chars().count() <= 320), "{name}: lines");
+    }
+    // no phrase suggests two of them
+    let mut seen = std::collections::BTreeMap::new();
+    for (skill, trigger) in all.iter().flat_map(|s| s.triggers.iter().map(move |t| (&s.name, t.to_lowercase()))) {
+        assert_eq!(seen.insert(trigger.clone(), skill), None, "{trigger}");
+    }
+}
+
+/// The lines of a text's code blocks, with continued ones joined.
+fn code(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut open = false;
+    for line in text.lines() {
+        let Some(line) = line.strip_prefix("    ") else {
+            open = false;
+            continue;
+        };
+        match lines.last_mut().filter(|_| open) {
+            Some(last) => last.push_str(&format!(" {}", line.trim().trim_end_matches('\\'))),
+            None => lines.push(line.trim().trim_end_matches('\\').to_owned()),
+        }
+        open = line.trim_end().ends_with('\\');
+    }
+    // and what stands in the text
+    lines.extend(text.split('`').skip(1).step_by(2).filter(|s| !s.contains('\n')).map(str::to_owned));
+    lines
+}
+
+/// The words of a command line, up to what is the shell's.
+fn words(line: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(q), c) if c == q => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, '|' | ';' | '<' | '>' | '&') => break,
+            (None, c) if c.is_whitespace() => out.extend(word.take()),
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    out.extend(word);
+    out
+}
+
+#[test]
+fn every_command_in_them_parses_as_it_stands() {
+    let mut checked = 0;
+    for skill in all() {
+        for line in code(&skill.body) {
+            let words = words(&line);
+            let Some((program, rest)) = words.split_first().filter(|(p, _)| ["orc", "pm"].contains(&p.as_str())) else { continue };
+            // a family is named, not a command
+            if rest.is_empty() || rest.iter().any(|w| w.contains('…')) {
+                continue;
+            }
+            let rest: Vec<String> = rest
+                .iter()
+                .map(|w| match w.as_str() {
+                    "ID" | "N" | "JOB" | "TASK" => "12".to_owned(),
+                    w => w.to_owned(),
+                })
+                .collect();
+            let verb_only = rest.iter().all(|w| w.chars().all(|c| c.is_ascii_lowercase() || c == '-')) && !line.starts_with("    ");
+            if let Err(e) = orc::cli::check_command(program, &rest) {
+                // in running text a command may be named without what it needs
+                let named = verb_only && e.contains("required arguments were not provided");
+                assert!(named, "{}: `{line}`: {e}", skill.name);
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 80, "only {checked} commands were found");
+}
+
+#[test]
+fn every_path_in_them_is_there_in_a_new_workspace_or_made_by_the_step() {
+    const ZONES: [&str; 10] = ["system/", "engine/", "projects/", "drafts/", "images/", "sites/", "skills/", "memory/", "results/", "run/"];
+    let home = tempdir().unwrap();
+    let (workspace, _) = init(&home.path().join("ws")).unwrap();
+    let mut checked = 0;
+    for skill in all() {
+        for token in skill.body.split(|c: char| c.is_whitespace() || "`()\"',;:=".contains(c)) {
+            let path = token.trim_end_matches(['.', '…']);
+            if !ZONES.iter().any(|z| path.starts_with(z)) {
+                continue;
+            }
+            checked += 1;
+            // up to what the agent fills in
+            let fixed: Vec<&str> =
+                path.split('/').take_while(|part| !part.contains(|c: char| c.is_ascii_uppercase() || "<*{".contains(c))).collect();
+            let there = fixed.len() == path.split('/').count() && workspace.root().join(fixed.join("/")).exists();
+            let made = skill.body.split("\n\n").any(|p| p.contains(path) && p.contains("made by"));
+            let open = fixed.len() < path.split('/').count() && workspace.root().join(fixed.join("/")).exists();
+            assert!(there || made || open, "{}: {path}", skill.name);
+        }
+    }
+    assert!(checked > 15, "only {checked} paths were found");
+}
+
+fn strings(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) => match serde_json::from_str::<Value>(text) {
+            Ok(inner @ (Value::Object(_) | Value::Array(_))) => strings(&inner, found),
+            _ => found.push(text.clone()),
+        },
+        Value::Array(all) => all.iter().for_each(|v| strings(v, found)),
+        Value::Object(all) => all.values().for_each(|v| strings(v, found)),
+        _ => {}
+    }
+}
+
+/// Every skill that ships, with the real Claude Code: what the model is asked holds each of them, whole.
+#[test]
+fn each_of_them_reaches_the_model_whole() {
+    let Some(program) = installed("claude") else { return };
+    let mock = Mock::start();
+    let mut b = Bench::new(&["capture.code=false"]);
+    b.env.insert("ANTHROPIC_BASE_URL", format!("http://127.0.0.1:{}", mock.port));
+    b.env.insert("ANTHROPIC_API_KEY", "test-key".to_owned());
+    b.env.insert("PATH", format!("{}:/usr/bin:/bin", program.parent().unwrap().display()));
+    b.start();
+    let names: Vec<String> = BUILTIN_SKILLS.iter().map(|(n, _)| (*n).to_owned()).collect();
+    let job = b.add(JobSpec {
+        skills: names.clone(),
+        model: Some("mock-model".into()),
+        ..JobSpec::new("All of them", "claude", "Answer with one word.")
+    });
+    assert_eq!(b.ends(job), JobState::Done, "{:?}", b.job(job).note);
+    let mut said = Vec::new();
+    for request in mock.requests() {
+        strings(&serde_json::from_str(&request).unwrap(), &mut said);
+    }
+    for skill in all() {
+        let text = skill.body.split_once('\n').unwrap().1.trim();
+        assert!(said.iter().any(|s| s.contains(text)), "{} did not arrive as it is", skill.name);
+    }
+    let given = b.store.skills_of(job).unwrap();
+    assert_eq!(given.iter().map(|g| g.skill.clone()).collect::<Vec<_>>(), names);
+    assert!(given.iter().all(|g| b.store.skill_version(&g.skill, g.hash.as_deref().unwrap()).unwrap().is_some()));
+}
