@@ -36,7 +36,12 @@ impl Product {
     fn backend(&self, case: &str, differs: impl Fn(String) -> String) {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/backends").join(format!("{}.toml", self.name));
         let text = std::fs::read_to_string(shipped).unwrap();
-        let named = text.replacen(&format!("name = \"{}\"", self.name), &format!("name = \"{}\"", self.called(case)), 1);
+        let mut named = text.replacen(&format!("name = \"{}\"", self.name), &format!("name = \"{}\"", self.called(case)), 1);
+        if self.name == "opencode" {
+            // A database for each case: several opencodes that start at once on a busy machine lock one another out of a common one.
+            let own = self.bench.path(&format!("data-{case}"));
+            named = named.replacen("env = { ", &format!("env = {{ XDG_DATA_HOME = \"{}\", ", own.display()), 1);
+        }
         let dir = self.bench.workspace.backends_dir();
         std::fs::create_dir_all(&dir).unwrap();
         std::fs::write(dir.join(format!("{}.toml", self.called(case))), differs(named)).unwrap();

@@ -19,7 +19,7 @@ pub(super) fn bench(author: &str, judge: &str, settings: &[&str]) -> Bench {
     // The author speaks our own events, so that its session is known; the judge just prints.
     let script = |name: &str, body: &str, dialect: &str| {
         let common = format!(
-            "#!/bin/sh\ncd \"$PWD\"; n=$(cat {d}/{name}.runs 2>/dev/null || echo 0); n=$((n + 1)); echo $n > {d}/{name}.runs\n\
+            "#!/bin/sh\ncd \"$PWD\"; n=$(cat {d}/{name}.runs 2>/dev/null || echo 0); n=$((n + 1)); echo $n > {d}/{name}.next; mv {d}/{name}.next {d}/{name}.runs\n\
              cat > {d}/{name}.$n; echo \"$1\" >> {d}/{name}.sessions\n\
              judge() {{\n  ids=$(sed -n 's/^- `\\([a-z-]*\\)` (weight.*/\\1/p' {d}/{name}.$n)\n  printf '{{\"criteria\": ['; sep=\n\
              \x20 for id in $ids; do printf '%s{{\"id\": \"%s\", \"score\": %s, \"evidence\": \"seen\"}}' \"$sep\" $id $1; sep=,; done\n\
