@@ -41,8 +41,6 @@ impl Bench {
     pub fn new(settings: &[&str]) -> Bench {
         let dir = tempfile::Builder::new().prefix("orc-engine-").tempdir().unwrap();
         let (workspace, _) = orc::config::init(&dir.path().join("ws")).unwrap();
-        // The shipped schedules would start jobs of their own at a quarter past.
-        std::fs::remove_file(workspace.root().join("cron.toml")).unwrap();
         let store = Store::open(&workspace.database()).unwrap();
         // Who is installed on this machine shall make no difference.
         let low = ["memory_low_water=0B", "disk_low_water=0B", "kill_grace=1s", "tick=1s", "reviewer=none"];
