@@ -4,7 +4,7 @@
 use super::load::{Origin, Problem, Problems};
 use super::settings::Settings;
 use super::workspace::Workspace;
-use crate::domain::{Catch, CronEntry, JobSpec, Kind, Overlap, Schedule, default_kind};
+use crate::domain::{Catch, CronEntry, JobSpec, Kind, Overlap, Schedule, default_kind, name_below};
 use chrono_tz::Tz;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -322,6 +322,9 @@ impl Reading<'_> {
         job.dedup_key = self.text(table, "dedup");
         job.tags = self.list(table, "tag");
         job.artefacts = self.list(table, "artefact");
+        if let Some(wrong) = job.artefacts.iter().find_map(|name| name_below(name).err()) {
+            self.wrong(at, format!("`artefact`: {wrong}"), "Name files below the folder that the job runs in");
+        }
         if self.problems.len() == problems {
             for (key, there) in [("title", title.is_some()), ("type", backend.is_some()), ("prompt", prompt.is_some())] {
                 if !there {

@@ -2,6 +2,7 @@
 
 mod actor;
 mod agent;
+mod artefact;
 mod attempt;
 mod budget;
 mod caps;
@@ -45,6 +46,7 @@ mod worker;
 
 pub use actor::{Act, Actor, Inside, Refusal, Rule, act_of};
 pub use agent::{AgentEvent, Hang, Level, Limit, LimitKind, tool_gist};
+pub use artefact::{NoName, name_below};
 pub use attempt::{Attempt, ExitReport, Outcome, ProcessIdentity, Usage};
 pub use budget::{Budget, BudgetLimits};
 pub use caps::{Amount, CapLimits, CapStanding, CapUnit, Caps, HOLD, Hold, MORE, amount};

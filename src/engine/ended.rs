@@ -1,5 +1,6 @@
 //! The end of an attempt: one transaction for attempt, worker, budget and job.
 
+use super::gate::undelivered;
 use super::live::Live;
 use super::plans::Delivered;
 use super::state::{Effect, State};
@@ -28,8 +29,10 @@ impl State {
         let answered = cards.iter().filter(|c| c.asked.attempt == Some(attempt) && c.state != DecisionState::Open).count();
         // An exit code of 0 is not yet a result: one that asked the operator has more time to deliver it.
         let gated = self.gated(&job, &live.backend) && open + answered == 0;
-        let row = tx.attempt_row(attempt)?.filter(|_| gated && report.outcome == Outcome::Ok);
-        let lack = row.as_ref().and_then(|a| self.lacks(&a.directory, &job, &report));
+        let looked_at = report.outcome == Outcome::Ok && open + answered == 0 && (gated || !job.spec.artefacts.is_empty());
+        let row = if looked_at { tx.attempt_row(attempt)? } else { None };
+        let lack = row.as_ref().and_then(|a| if gated { self.lacks(&a.directory, &job, &report) } else { undelivered(&a.directory, &job) });
+        let row = row.filter(|_| gated);
         let report = match lack {
             Some(message) => ExitReport { outcome: Outcome::Error, message, ..report },
             None => report,

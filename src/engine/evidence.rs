@@ -3,14 +3,15 @@
 
 use super::input::Input;
 use super::learn::ends;
-use crate::domain::{AttemptId, ReviewId};
+use crate::domain::{AttemptId, ReviewId, name_below};
 use crate::os::git::{GitError, is_checkout};
 use crate::os::worktree;
+use crate::os::zone::{ZoneError, within};
 use crate::store::Branch;
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
 /// What is judged.
@@ -19,7 +20,7 @@ pub struct Subject {
     /// Where the author worked.
     pub directory: PathBuf,
     pub result_file: Option<PathBuf>,
-    /// Declared files, absolute or below the folder.
+    /// Declared files and folders, by their names below the folder.
     pub artefacts: Vec<String>,
     /// Where the work is a branch: then the git tree is what counts.
     pub branch: Option<Branch>,
@@ -107,6 +108,8 @@ fn answer(request: EvidenceRequest) -> Option<Input> {
 enum EvidenceError {
     #[error(transparent)]
     Git(#[from] GitError),
+    #[error("what was declared as delivered cannot be shown: {0}")]
+    Zone(#[from] ZoneError),
     #[error("cannot read {}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
     #[error("cannot make the reviewer's copy {}: {source}", path.display())]
@@ -132,7 +135,7 @@ const MOST_ARTEFACTS: usize = 12;
 fn hash(s: &Subject) -> Result<String, EvidenceError> {
     let mut digest = Sha256::new();
     for name in &s.artefacts {
-        for file in files(&s.directory.join(name)) {
+        for file in files(&within(&s.directory, name)?) {
             digest.update(file.to_string_lossy().as_bytes());
             digest.update([0]);
             digest_file(&file, &mut digest)?;
@@ -156,16 +159,18 @@ fn digest_file(path: &Path, digest: &mut Sha256) -> Result<(), EvidenceError> {
     std::io::copy(&mut file, digest).map(drop).map_err(wrong)
 }
 
-/// A file, or the files below a folder, in a fixed order. Links lead elsewhere and are not followed.
+/// A file, or the files below a folder, in a fixed order. Links lead elsewhere and are not followed; whoever reads a pipe waits.
 fn files(path: &Path) -> Vec<PathBuf> {
-    let Ok(meta) = std::fs::symlink_metadata(path) else { return vec![path.to_owned()] };
-    if !meta.is_dir() {
-        return vec![path.to_owned()];
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => {
+            let mut below: Vec<PathBuf> = std::fs::read_dir(path).into_iter().flatten().flatten().map(|e| e.path()).collect();
+            below.sort();
+            below.iter().flat_map(|p| files(p)).collect()
+        }
+        Ok(meta) if !meta.is_file() => Vec::new(),
+        // One that is gone meanwhile is an error where it is read.
+        _ => vec![path.to_owned()],
     }
-    let mut below: Vec<PathBuf> = std::fs::read_dir(path).into_iter().flatten().flatten().map(|e| e.path()).collect();
-    below.sort();
-    below.retain(|p| std::fs::symlink_metadata(p).is_ok_and(|m| !m.is_symlink()));
-    below.iter().flat_map(|p| files(p)).collect()
 }
 
 /// Fixes what is judged, and copies it.
@@ -203,8 +208,8 @@ fn gather(s: &Subject, copy: &Path) -> Result<String, EvidenceError> {
         evidence += &format!("\nThe folder `tree` holds {all}.\n");
     }
     for (i, name) in s.artefacts.iter().enumerate() {
-        let from = s.directory.join(name);
-        let to = copy.join("artefacts").join(inside(name));
+        let from = within(&s.directory, name)?;
+        let to = copy.join("artefacts").join(name_below(name).map_err(ZoneError::Name)?);
         for file in files(&from) {
             let at = file.strip_prefix(&from).ok().filter(|rest| rest.components().count() > 0).map_or(to.clone(), |rest| to.join(rest));
             if let Some(parent) = at.parent() {
@@ -224,11 +229,6 @@ fn gather(s: &Subject, copy: &Path) -> Result<String, EvidenceError> {
     put(EVIDENCE, evidence.as_bytes())?;
     lock(copy, false);
     Ok(hash)
-}
-
-/// A path as one below a folder, whatever it says of places above.
-fn inside(name: &str) -> PathBuf {
-    Path::new(name).components().filter(|c| matches!(c, Component::Normal(_))).collect()
 }
 
 fn head(path: &Path) -> Result<String, EvidenceError> {
@@ -319,11 +319,25 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_copied_to_places_outside() {
-        assert_eq!(inside("../../etc/passwd"), PathBuf::from("etc/passwd"));
-        assert_eq!(inside("/abs/x"), PathBuf::from("abs/x"));
+    fn nothing_from_outside_the_authors_folder_reaches_a_reviewer() {
         let dir = tempfile::tempdir().unwrap();
-        let s = Subject { artefacts: vec!["gone".into()], ..subject(dir.path()) };
-        assert!(matches!(hash(&s), Err(EvidenceError::Read { .. })));
+        let secret = dir.path().join("secret");
+        std::fs::write(&secret, "hunter2\n").unwrap();
+        let own = dir.path().join("own");
+        std::fs::create_dir(&own).unwrap();
+        let s = subject(&own);
+        std::os::unix::fs::symlink(&secret, own.join("link")).unwrap();
+        std::os::unix::fs::symlink(&secret, own.join("out/link")).unwrap();
+        let copy = dir.path().join("copy");
+        for name in ["../secret", &secret.to_string_lossy(), "link", "gone"] {
+            let s = Subject { artefacts: vec![name.to_owned()], ..s.clone() };
+            assert!(matches!(hash(&s), Err(EvidenceError::Zone(_))), "{name}");
+            assert!(matches!(gather(&s, &copy), Err(EvidenceError::Zone(_))), "{name}");
+        }
+        // A link below what is declared is left out, and so is what would make its reader wait.
+        let _socket = std::os::unix::net::UnixListener::bind(own.join("out/socket")).unwrap();
+        gather(&s, &copy).unwrap();
+        let told = std::fs::read_to_string(copy.join(EVIDENCE)).unwrap();
+        assert!(told.contains("alpha") && !told.contains("hunter2") && !copy.join("artefacts/out/link").exists(), "{told}");
     }
 }

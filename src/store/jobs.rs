@@ -3,7 +3,9 @@
 use super::events::Event;
 use super::row::{self, to_json};
 use super::{Store, StoreError, Tx};
-use crate::domain::{AttemptId, Job, JobId, JobSpec, JobState, Outcome, ProjectId, ProjectState, ReviewId, TaskId, Timestamp, WaitReason};
+use crate::domain::{
+    AttemptId, Job, JobId, JobSpec, JobState, Outcome, ProjectId, ProjectState, ReviewId, TaskId, Timestamp, WaitReason, name_below,
+};
 use rusqlite::{Row, params};
 use std::time::Duration;
 
@@ -108,6 +110,9 @@ impl Tx<'_> {
         }
         if spec.max_attempts == 0 {
             return Err(StoreError::Invalid("max attempts is 0: a job needs at least one".into()));
+        }
+        if let Some(wrong) = spec.artefacts.iter().find_map(|name| name_below(name).err()) {
+            return Err(StoreError::Invalid(format!("an artefact cannot be declared so: {wrong}")));
         }
         for on in &spec.depends_on {
             if row::optional(self, "SELECT 1 FROM jobs WHERE id = ?1", [on.0], |_| Ok(()))?.is_none() {

@@ -73,7 +73,7 @@ pub struct Add {
     /// A word to find it by; may be given several times
     #[arg(long, value_name = "TAG", value_delimiter = ',')]
     tag: Vec<String>,
-    /// A file that it has to deliver, absolute or below the folder that it runs in; may be given several times
+    /// A file or folder that it has to deliver, below the folder that it runs in; may be given several times
     #[arg(long, value_name = "PATH")]
     artefact: Vec<String>,
 }

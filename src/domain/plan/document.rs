@@ -2,6 +2,7 @@
 
 use super::OnFailure;
 use crate::domain::job::Kind;
+use crate::domain::{NoName, name_below};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,6 +95,8 @@ pub enum BadPlan {
     Cycle(String),
     #[error("task `{0}` is of the kind `{1}`, which is not for planned work: code, writing, research, maintenance, other, or plan")]
     Kind(String, Kind),
+    #[error("task `{task}`: of its artefacts, {why}")]
+    Artefact { task: String, why: NoName },
     #[error("the estimate of task `{task}` is {low} to {high}: give the low figure first, at most {MOST_TOKENS} tokens")]
     Estimate { task: String, low: u64, high: u64 },
 }
@@ -150,6 +153,9 @@ impl PlanDocument {
             told(&t.prompt, &format!("the prompt of task `{}`", t.key), LONGEST_PROMPT)?;
             if matches!(t.kind, Kind::Review | Kind::Triage | Kind::Capture | Kind::Consolidate) {
                 return Err(BadPlan::Kind(t.key.clone(), t.kind));
+            }
+            if let Some(why) = t.artefacts.iter().find_map(|name| name_below(name).err()) {
+                return Err(BadPlan::Artefact { task: t.key.clone(), why });
             }
             if let Some([low, high]) = t.estimate_tokens
                 && (low > high || high > MOST_TOKENS)
@@ -260,6 +266,11 @@ mod tests {
             (
                 r#"{"goal":"x","tasks":[{"key":"a","title":"A","kind":"code","prompt":"p","estimate_tokens":[9,1]}]}"#.to_owned(),
                 "low figure first",
+            ),
+            (
+                r#"{"goal":"x","tasks":[{"key":"a","title":"A","kind":"code","prompt":"p","artefacts":["ok.md","../../.ssh/id"]}]}"#
+                    .to_owned(),
+                "task `a`: of its artefacts, \"../../.ssh/id\" is no path below",
             ),
         ] {
             let wrong = plan_of(&answer, 10).unwrap_err().to_string();

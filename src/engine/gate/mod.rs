@@ -12,6 +12,7 @@ use crate::domain::{
     Attempt, ExitReport, Job, JobState, Kind, MOST_VOIDS, Origin, Review, ReviewId, ReviewOutcome, Stage, Timestamp, WaitReason, conclude,
     hollow, review_score, settled,
 };
+use crate::os::zone::within;
 use crate::store::{StoreError, Tx};
 use std::path::{Path, PathBuf};
 use verdict::End;
@@ -31,14 +32,7 @@ impl State {
     /// What is missing from an attempt that says that it went well, before anybody is paid to look at it.
     pub(super) fn lacks(&self, directory: &str, job: &Job, report: &ExitReport) -> Option<String> {
         let result = read_head(report.result_file.as_deref(), LONGEST).unwrap_or_default();
-        let missing = |name: &&String| match std::fs::metadata(Path::new(directory).join(name)) {
-            Ok(meta) => meta.is_file() && meta.len() == 0,
-            Err(_) => true,
-        };
-        let missing: Vec<&str> = job.spec.artefacts.iter().filter(missing).map(String::as_str).collect();
-        hollow(&result).or_else(|| {
-            (!missing.is_empty()).then(|| format!("it ended well, but what it has to deliver is missing or empty: {}", missing.join(", ")))
-        })
+        hollow(&result).or_else(|| undelivered(directory, job))
     }
 
     /// Opens the gate's first round for a job whose attempt has just ended well; false where nobody could review it and it has no
@@ -188,6 +182,18 @@ impl State {
     fn round(&self, r: &Review) -> String {
         format!("round {} of {}", r.round, self.settings.review_rounds.max(r.round))
     }
+}
+
+/// What of a job's declared files is not there, is empty, or must not be read. Of any kind: an exit code of 0 delivers nothing.
+pub(super) fn undelivered(directory: &str, job: &Job) -> Option<String> {
+    let wrong = |name: &String| match within(Path::new(directory), name) {
+        Ok(path) if path.is_dir() => std::fs::read_dir(&path).is_ok_and(|mut d| d.next().is_none()).then(|| name.clone()),
+        Ok(path) => std::fs::metadata(&path).is_ok_and(|m| m.len() == 0).then(|| name.clone()),
+        Err(e) if e.missing() => Some(name.clone()),
+        Err(e) => Some(format!("{name} ({e})")),
+    };
+    let wrong: Vec<String> = job.spec.artefacts.iter().filter_map(wrong).collect();
+    (!wrong.is_empty()).then(|| format!("it ended well, but what it has to deliver is missing or empty: {}", wrong.join(", ")))
 }
 
 /// Who reviews, short.

@@ -5,6 +5,7 @@ mod asking;
 mod chaos;
 mod cron;
 mod day;
+mod delivered;
 mod failover;
 mod gate;
 mod life;
