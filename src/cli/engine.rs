@@ -8,7 +8,7 @@ use super::lane::switch;
 use super::output::Table;
 use super::wake::{Talk, ask, no_engine};
 use crate::config::Workspace;
-use crate::domain::Command;
+use crate::domain::{Act, Command};
 use crate::os::clock;
 use crate::wire::{ControlFrame, ControlReply, Snapshot};
 use clap::{Args, Subcommand};
@@ -90,6 +90,10 @@ pub fn run(cx: &mut Context, engine: Engine, host: Option<HostEngine>) -> Result
 }
 
 fn stop(cx: &mut Context, timeout: Duration) -> Result {
+    // The engine asks too, of whoever connects; where the database cannot be opened it is the only one who can.
+    if let Ok(mut store) = cx.writer() {
+        cx.permit(&mut store, &Act::Steer("ending the engine"))?;
+    }
     let mut talk = Talk::begin(&cx.workspace()?.socket(), ControlFrame::Stop, ANSWER)?;
     let ControlReply::Stopping { pid, running } = talk.reply()? else {
         return Err(CliError::new(Kind::Failure, "the engine did not say that it ends"));

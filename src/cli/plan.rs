@@ -8,7 +8,8 @@ use super::job;
 use super::output::{Cell, Table, Tone};
 use super::project;
 use crate::domain::{
-    Actor, Applied, Command, Decision, MOST_TASKS, OnFailure, Page, Plan, PlanDocument, PlanId, PlanState, Priority, ProjectId, plan_of,
+    Act, Actor, Applied, Command, Decision, MOST_TASKS, OnFailure, Page, Plan, PlanDocument, PlanId, PlanState, Priority, ProjectId,
+    plan_of,
 };
 use crate::engine::plans;
 use crate::os::Editor;
@@ -123,7 +124,12 @@ fn new(cx: &mut Context, n: New) -> Result {
     if let Some(id) = n.project_id {
         project::known(&store, id)?;
     }
-    let who = cx.who(&store)?;
+    // A document is the operator's own plan, which nobody else puts in place of a planner's. Asked before the transaction, which a
+    // refusal inside it would take back together with its line in the audit log.
+    let who = match &document {
+        Some(_) => cx.permit(&mut store, &Act::Steer("deciding on a plan"))?,
+        None => cx.who(&store)?,
+    };
     // What a job asks for belongs to its own project, and is no more urgent than it is.
     let (project, priority) = match (&who, n.project_id) {
         (Actor::Worker(inside), None) => (inside.project, n.priority.max(inside.priority)),

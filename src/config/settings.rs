@@ -234,6 +234,9 @@ settings! {
     review_threshold: f64 = "0.8", Shape::Share { min: 0.0, max: 1.0 };
     /// Rounds of review after which the operator is asked.
     review_rounds: u32 = "3", Shape::Count { min: 1, max: 20, unit: "rounds" };
+    /// How long one git command may take, before it and what it started are ended. One that hangs (a filter, a network file system)
+    /// would hold up every review and every start in a work tree.
+    git_timeout: Duration = "5m", Shape::Time { min: 1, max: HOUR };
 
     /// The backend of work that names none: planning, planned tasks, quick work. `auto`: the first agent that is installed and signed
     /// in. `none`: such work waits, and says so.

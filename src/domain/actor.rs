@@ -69,14 +69,24 @@ pub enum Act<'a> {
     Plan(Option<ProjectId>, Priority),
     /// A card for a task of this project, if for one.
     Ask(Option<(TaskId, ProjectId)>),
-    /// A change of a job that belongs to this project, to this priority if that is what changes.
+    /// A change of a job, to this priority if that is what changes.
     ChangeJob {
         job: JobId,
-        project: Option<ProjectId>,
+        of: Target,
         priority: Option<Priority>,
     },
     /// Anything else, in words.
     Steer(&'a str),
+}
+
+/// What the rules look at of a job that is to be changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    pub project: Option<ProjectId>,
+    /// It tests or reviews what another job has done.
+    pub judges: bool,
+    /// The job of the process that wants the change has made it, itself or through a job that it made.
+    pub made_here: bool,
 }
 
 impl Actor {
@@ -108,15 +118,23 @@ impl Actor {
             Act::ChangeJob { job, .. } if *job == me.job => {
                 refuse(Rule::NotItself, format!("job {job} cannot end, restart or reprioritise itself"))
             }
-            Act::ChangeJob { project, priority, .. } => own(*project).and_then(|()| priority.map_or(Ok(()), no_more_urgent)),
+            // It may be the caller's own work that is judged.
+            Act::ChangeJob { job, of, .. } if of.judges => {
+                refuse(Rule::OperatorOnly, format!("job {job} judges what another has done: only the operator ends or changes it"))
+            }
+            Act::ChangeJob { job, of, .. } if me.project.is_none() && of.project.is_none() && !of.made_here => refuse(
+                Rule::OwnProject,
+                format!("job {} belongs to no project, so it changes only what it has made itself; job {job} it has not", me.job),
+            ),
+            Act::ChangeJob { of, priority, .. } => own(of.project).and_then(|()| priority.map_or(Ok(()), no_more_urgent)),
             Act::Steer(what) => refuse(Rule::OperatorOnly, format!("{what} is for the operator, not for a process of job {}", me.job)),
         }
     }
 }
 
-/// A command as the rules see it; `project` looks up the project of a job.
-pub fn act_of<'a>(command: &'a Command, project: impl Fn(JobId) -> Option<ProjectId>) -> Act<'a> {
-    let change = |job: &JobId, priority| Act::ChangeJob { job: *job, project: project(*job), priority };
+/// A command as the rules see it; `target` looks a job up.
+pub fn act_of<'a>(command: &'a Command, target: impl Fn(JobId) -> Target) -> Act<'a> {
+    let change = |job: &JobId, priority| Act::ChangeJob { job: *job, of: target(*job), priority };
     match command {
         Command::AddJob { spec } => Act::AddJob(spec),
         Command::Kill { job, .. } | Command::Retry { job, .. } => change(job, None),
@@ -172,13 +190,20 @@ mod tests {
         assert_eq!(rule(Act::AddTask(OTHER)), Err(Rule::OwnProject));
         assert_eq!(rule(Act::Ask(None)), Ok(()));
         assert_eq!(rule(Act::Ask(Some((TaskId(1), OTHER)))), Err(Rule::OwnProject));
-        let change = |job, project, level: Option<u8>| Act::ChangeJob { job: JobId(job), project, priority: level.and_then(Priority::new) };
+        let target = |project| Target { project, ..Target::default() };
+        let change = |job, project, level: Option<u8>| Act::ChangeJob {
+            job: JobId(job),
+            of: target(project),
+            priority: level.and_then(Priority::new),
+        };
         assert_eq!(rule(change(8, Some(OWN), None)), Ok(()));
         assert_eq!(rule(change(8, Some(OWN), Some(3))), Ok(()));
         assert_eq!(rule(change(8, Some(OWN), Some(0))), Err(Rule::OwnPriority));
         assert_eq!(rule(change(8, Some(OTHER), None)), Err(Rule::OwnProject));
         assert_eq!(rule(change(7, Some(OWN), Some(0))), Err(Rule::NotItself));
         assert_eq!(rule(Act::Steer("x")), Err(Rule::OperatorOnly));
+        let judge = Target { judges: true, ..target(Some(OWN)) };
+        assert_eq!(rule(Act::ChangeJob { job: JobId(8), of: judge, priority: None }), Err(Rule::OperatorOnly), "its own reviewer");
     }
 
     #[test]
@@ -186,6 +211,13 @@ mod tests {
         let me = inside(None);
         assert_eq!(me.may(&Act::AddJob(&spec(None, 5))), Ok(()));
         assert_eq!(me.may(&Act::AddJob(&spec(Some(OWN), 5))).unwrap_err().rule, Rule::OwnProject);
+        let change = |project, made_here| {
+            let of = Target { project, made_here, judges: false };
+            me.may(&Act::ChangeJob { job: JobId(8), of, priority: None }).map_err(|r| r.rule)
+        };
+        assert_eq!(change(None, true), Ok(()), "what it has made");
+        assert_eq!(change(None, false), Err(Rule::OwnProject), "somebody else's, of no project either");
+        assert_eq!(change(Some(OWN), true), Err(Rule::OwnProject));
         for actor in [Actor::Operator, Actor::Engine] {
             assert_eq!(actor.may(&Act::Steer("approving")), Ok(()));
             assert_eq!(actor.may(&Act::AddJob(&spec(Some(OTHER), 0))), Ok(()));
@@ -194,9 +226,9 @@ mod tests {
 
     #[test]
     fn commands_that_are_the_operators_are_seen_as_such() {
-        let project = |job: JobId| (job == JobId(8)).then_some(OWN);
+        let target = |job: JobId| Target { project: (job == JobId(8)).then_some(OWN), ..Target::default() };
         let me = inside(Some(OWN));
-        let may = |command: &Command| me.may(&act_of(command, project)).map_err(|r| r.rule);
+        let may = |command: &Command| me.may(&act_of(command, target)).map_err(|r| r.rule);
         assert_eq!(may(&Command::ApproveProject { project: OWN, remark: None }), Err(Rule::OperatorOnly));
         assert_eq!(may(&Command::Drain { on: true }), Err(Rule::OperatorOnly));
         assert_eq!(may(&Command::SubmitProject { project: OWN }), Ok(()));

@@ -44,7 +44,7 @@ mod why;
 pub mod words;
 mod worker;
 
-pub use actor::{Act, Actor, Inside, Refusal, Rule, act_of};
+pub use actor::{Act, Actor, Inside, Refusal, Rule, Target, act_of};
 pub use agent::{AgentEvent, Hang, Level, Limit, LimitKind, tool_gist};
 pub use artefact::{NoName, name_below};
 pub use attempt::{Attempt, ExitReport, Outcome, ProcessIdentity, Usage};

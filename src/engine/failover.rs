@@ -2,7 +2,7 @@
 
 use super::state::State;
 use crate::config::{Backend, Settings};
-use crate::domain::{BackendPause, LimitKind};
+use crate::domain::{BackendPause, Kind, LimitKind};
 use crate::store::{QueuedRow, StoreError, Tx};
 use std::collections::BTreeMap;
 
@@ -20,10 +20,11 @@ pub(super) fn stand_ins(
 }
 
 /// A queued row for the backend that would run it now. A worker or a model that the job asks for belongs to its own backend: such
-/// a job waits.
+/// a job waits. A reviewer was chosen as somebody else than the author, which a stand-in may be: the gate chooses again.
 pub(super) fn placed(mut row: QueuedRow, stand_ins: &BTreeMap<String, String>) -> QueuedRow {
     if row.worker.is_none()
         && row.model.is_none()
+        && row.kind != Kind::Review
         && let Some(other) = stand_ins.get(&row.backend)
     {
         row.backend.clone_from(other);
@@ -42,5 +43,33 @@ impl State {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{JobId, Priority, Timestamp};
+
+    #[test]
+    fn a_review_stays_with_the_reviewer_that_was_chosen() {
+        let stand_ins = BTreeMap::from([("codex".to_owned(), "claude".to_owned())]);
+        let row = |kind| QueuedRow {
+            id: JobId(1),
+            priority: Priority::P2,
+            queued_at: Timestamp(0),
+            ready_at: None,
+            backend: "codex".into(),
+            kind,
+            model: None,
+            persona: None,
+            worker: None,
+            last_worker: None,
+            project_id: None,
+            prompt_bytes: 0,
+            skills: 0,
+        };
+        assert_eq!(placed(row(Kind::Writing), &stand_ins).backend, "claude");
+        assert_eq!(placed(row(Kind::Review), &stand_ins).backend, "codex", "the stand-in may be the author");
     }
 }

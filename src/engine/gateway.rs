@@ -1,6 +1,11 @@
 //! The engine's socket: shims, consoles and wake-ups come in here. It parses and passes on; it decides nothing.
 
+use super::actor;
 use super::input::{Input, Link};
+use crate::config::Workspace;
+use crate::domain::Act;
+use crate::os::{clock, process};
+use crate::store::{Store, StoreError};
 use crate::wire::{ControlFrame, ControlReply, EngineFrame, MAX_FRAME, ShimFrame, Snapshot};
 use futures::{SinkExt, StreamExt};
 use serde::Serialize;
@@ -22,6 +27,8 @@ pub struct Gateway {
     outboxes: mpsc::UnboundedSender<(Link, Outbox)>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     next: Arc<AtomicU64>,
+    /// Where it is looked up who calls.
+    workspace: Option<Workspace>,
 }
 
 impl Gateway {
@@ -31,7 +38,13 @@ impl Gateway {
         outboxes: mpsc::UnboundedSender<(Link, Outbox)>,
         snapshots: watch::Receiver<Arc<Snapshot>>,
     ) -> Gateway {
-        Gateway { inputs, outboxes, snapshots, next: Arc::new(AtomicU64::new(1)) }
+        Gateway { inputs, outboxes, snapshots, next: Arc::new(AtomicU64::new(1)), workspace: None }
+    }
+
+    /// It asks of whoever wants the engine's end whether they may.
+    #[must_use]
+    pub fn guarded(self, workspace: Workspace) -> Gateway {
+        Gateway { workspace: Some(workspace), ..self }
     }
 
     /// Accepts for as long as the listener lives.
@@ -40,7 +53,9 @@ impl Gateway {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let gateway = self.clone();
-                    tokio::spawn(async move { gateway.serve(stream).await });
+                    // As the kernel knows them, whatever they say; 0 is nobody.
+                    let caller = stream.peer_cred().ok().and_then(|c| c.pid()).unwrap_or(0);
+                    tokio::spawn(async move { gateway.talk(stream, Some(caller)).await });
                 }
                 Err(e) => {
                     // Out of descriptors: shims keep their spools and come back.
@@ -51,8 +66,12 @@ impl Gateway {
         }
     }
 
-    /// One connection, whatever it turns out to be.
+    /// One connection of this process itself, whatever it turns out to be.
     pub async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        self.talk(stream, None).await;
+    }
+
+    async fn talk(&self, stream: impl AsyncRead + AsyncWrite + Unpin, caller: Option<i32>) {
         let mut lines = Framed::new(stream, LinesCodec::new_with_max_length(MAX_FRAME));
         let Some(Ok(first)) = lines.next().await else { return };
         if let Ok(frame) = serde_json::from_str::<ShimFrame>(&first) {
@@ -67,6 +86,10 @@ impl Gateway {
                 let _ = send(&mut lines, &self.newest()).await;
             }
             Ok(ControlFrame::Stop) => {
+                if let Some(message) = self.forbids(caller).await {
+                    let _ = send(&mut lines, &ControlReply::Refused { message }).await;
+                    return;
+                }
                 let (pid, running) = {
                     let s = self.snapshots.borrow();
                     (s.engine.pid, s.slots.running)
@@ -79,6 +102,13 @@ impl Gateway {
             Ok(ControlFrame::Subscribe) => self.serve_console(lines).await,
             Err(e) => tracing::warn!("a connection sent a line that is no frame: {e}"),
         }
+    }
+
+    /// Why a caller may not end the engine; `None` where they may.
+    async fn forbids(&self, caller: Option<i32>) -> Option<String> {
+        let (workspace, pid) = self.workspace.clone().zip(caller)?;
+        let asked = tokio::task::spawn_blocking(move || refusal(&workspace, pid));
+        asked.await.unwrap_or_else(|e| Some(format!("who asks cannot be told: {e}")))
     }
 
     async fn serve_shim<S: AsyncRead + AsyncWrite + Unpin>(&self, hello: ShimFrame, mut lines: Framed<S, LinesCodec>) {
@@ -129,6 +159,25 @@ impl Gateway {
                 changed = snapshots.changed() => if changed.is_err() { return },
                 line = lines.next() => if !matches!(line, Some(Ok(_))) { return },
             }
+        }
+    }
+}
+
+fn refusal(workspace: &Workspace, pid: i32) -> Option<String> {
+    let asked = || {
+        let mut store = Store::open(&workspace.database())?;
+        let who = actor::of_process(&store, workspace, pid, None)?;
+        store.write(|tx| tx.permit(&who, &Act::Steer("ending the engine"), clock::now()))
+    };
+    match asked() {
+        Ok(Err(refusal)) => Some(refusal.to_string()),
+        // Whoever has left since has no ancestors to be told by.
+        Ok(Ok(())) if process::identity(pid).is_none() => Some("who asked is gone, so nobody can tell whether they may".into()),
+        Ok(Ok(())) => None,
+        // An engine whose database is broken can still be ended.
+        Err::<_, StoreError>(e) => {
+            tracing::warn!("who asks for the engine's end cannot be looked up: {e}");
+            None
         }
     }
 }

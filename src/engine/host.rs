@@ -157,6 +157,7 @@ impl Engine {
         {
             tracing::warn!("attempts get no control group of their own: {e}");
         }
+        crate::os::git::set_limit(settings.git_timeout);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let socket = workspace.socket();
         let why = runtime.block_on(async {
@@ -174,7 +175,7 @@ impl Engine {
             tokio::spawn(super::tidy::nightly(workspace.clone(), settings.clone()));
             let listener = bind(&socket).map_err(|source| HostError::Socket { path: socket.clone(), source })?;
             let (outbox, outboxes) = mpsc::unbounded_channel();
-            let gateway = Gateway::new(inputs.clone(), outbox, publish.subscribe());
+            let gateway = Gateway::new(inputs.clone(), outbox, publish.subscribe()).guarded(workspace.clone());
             tokio::spawn(gateway.accept(listener));
             let shim = crate::os::program("orc-shim");
             let memories = MemoryThread::start(library, workspace.clone(), settings.clone(), inputs.clone())?;

@@ -110,6 +110,7 @@ impl State {
         }
         self.unread = None;
         self.settings = Arc::new(settings);
+        crate::os::git::set_limit(self.settings.git_timeout);
         self.review_at = self.settings.next_review(now);
         // Where an entry names no time zone it has that of the settings.
         if let Some(text) = self.cron.text.clone() {

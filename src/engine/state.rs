@@ -306,6 +306,12 @@ impl State {
             {
                 out.push(Effect::Send(link, cancel));
             }
+            // Nothing runs yet, and what it waits for may be long in coming.
+            if self.starting.contains_key(&attempt) {
+                let report = ExitReport { usage_known: true, ..self.imagined(attempt, "killed by the operator before it started", now) };
+                self.ended(tx, &report, now, out)?;
+                self.more = true;
+            }
         }
         if changes.other {
             self.refresh(tx, now)?;

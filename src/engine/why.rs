@@ -58,9 +58,12 @@ pub fn explain(store: &Store, settings: &Settings, workspace: &Workspace, job: &
     let mut dependencies = store.dependencies(job.id)?;
     dependencies.retain(|d| !waived.contains(&d.id));
     let mut verdicts = domain::why(job, &dependencies, &entry, &queue, &capacity, now);
-    if let Some(verdict) = verdicts.iter_mut().find(|v| v.gate == Gate::Decision && !v.open)
-        && let Some(card) = card_of(store, job)?
+    // One that was queued before its task began to wait is queued still.
+    let asks = |card: &Decision| job.state == JobState::Waiting || card.asked.task.is_some() && card.asked.task == job.spec.task_id;
+    if let Some(verdict) = verdicts.iter_mut().find(|v| v.gate == Gate::Decision && (!v.open || job.state == JobState::Queued))
+        && let Some(card) = card_of(store, job)?.filter(asks)
     {
+        verdict.open = false;
         verdict.says = format!("asked: {}", card.asked.question);
         verdict.unblock = format!("`orc decision answer {} KEY`, with {}", card.id, options(&card));
     }

@@ -232,12 +232,23 @@ pub fn export(repository: &Path, base: &str, id: &str, to: &Path, most: u64) -> 
     Ok(whole)
 }
 
-/// Merges a branch into what the repository's own checkout is on; the branch that it went into. What does not merge is left as it
-/// was.
+/// Where a branch stands: its commit, and the id of that one's tree.
+///
+/// # Errors
+/// There is no such branch; git is missing.
+pub fn tip(repository: &Path, branch: &str) -> Result<(String, String), GitError> {
+    let git = Git::at(repository);
+    let commit = git.run(&["rev-parse", "--verify", &format!("refs/heads/{branch}^{{commit}}")])?;
+    let tree = git.run(&["rev-parse", "--verify", &format!("{commit}^{{tree}}")])?;
+    Ok((commit, tree))
+}
+
+/// Merges a commit of a branch into what the repository's own checkout is on; the branch that it went into. What does not merge is
+/// left as it was.
 ///
 /// # Errors
 /// The checkout is on no branch or has changes; there are conflicts; git is missing or refuses.
-pub fn merge(repository: &Path, branch: &str, message: &str) -> Result<String, GitError> {
+pub fn merge(repository: &Path, branch: &str, commit: &str, message: &str) -> Result<String, GitError> {
     let git = Git::at(repository);
     let at = repository.display();
     let Some(into) = branch_of(repository)? else {
@@ -246,7 +257,7 @@ pub fn merge(repository: &Path, branch: &str, message: &str) -> Result<String, G
     if !git.run(&["status", "--porcelain", "--untracked-files=no"])?.is_empty() {
         return Err(GitError::Refused(format!("{at} has changes that are not committed: commit or stash them first")));
     }
-    match git.commit(&["merge", "--no-ff", "--no-edit", "-m", message, branch]) {
+    match git.commit(&["merge", "--no-ff", "--no-edit", "-m", message, commit]) {
         Ok(_) => Ok(into),
         Err(e) => {
             let conflicts = git.run(&["diff", "--name-only", "--diff-filter=U"])?;
@@ -281,6 +292,38 @@ pub fn remove(repository: &Path, tree: &Path) -> Result<String, GitError> {
     let kept = snapshot(tree, "A work tree that was put away")?;
     Git::at(repository).run(&["worktree", "remove", "--force", text(tree)?])?;
     Ok(kept)
+}
+
+/// The first of the named files that git ignores: no commit holds it, so it would go with the tree.
+///
+/// # Errors
+/// git is missing or refuses.
+pub fn ignored<'a>(tree: &Path, names: impl IntoIterator<Item = &'a str>) -> Result<Option<String>, GitError> {
+    let git = Git::at(tree);
+    for name in names {
+        let list = git.run(&["--literal-pathspecs", "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", name])?;
+        if let Some(first) = list.split('\0').find(|f| !f.is_empty()) {
+            return Ok(Some(first.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// A repository inside a work tree: its history is in no commit of the tree's own repository.
+pub fn nested(tree: &Path) -> Option<PathBuf> {
+    let mut todo = vec![tree.to_owned()];
+    while let Some(dir) = todo.pop() {
+        for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
+            if entry.file_name() == ".git" {
+                if dir != tree {
+                    return Some(dir);
+                }
+            } else if entry.file_type().is_ok_and(|t| t.is_dir()) {
+                todo.push(entry.path());
+            }
+        }
+    }
+    None
 }
 
 /// The bytes on the disk below a folder; links are not followed, and what cannot be read counts nothing.
@@ -396,17 +439,39 @@ mod tests {
         keep(&p.tree("w2"), "x").unwrap();
         assert!(!is_merged(&p.repo(), &one.branch).unwrap());
         p.write(&p.repo(), "a", "the operator's\n");
-        assert!(merge(&p.repo(), &one.branch, "m").unwrap_err().to_string().contains("not committed"));
+        assert!(merge(&p.repo(), &one.branch, &one.branch, "m").unwrap_err().to_string().contains("not committed"));
         p.git(&["checkout", "--quiet", "a"]);
-        assert_eq!(merge(&p.repo(), &one.branch, "m").unwrap(), "main");
+        assert_eq!(merge(&p.repo(), &one.branch, &one.branch, "m").unwrap(), "main");
         assert!(is_merged(&p.repo(), &one.branch).unwrap());
-        let e = merge(&p.repo(), &two.branch, "m").unwrap_err().to_string();
+        let e = merge(&p.repo(), &two.branch, &two.branch, "m").unwrap_err().to_string();
         assert!(e.contains("conflicts in a") && !is_dirty(&p.repo()).unwrap(), "{e}");
         p.write(&p.tree("w2"), "c", "dirty\n");
         let kept = remove(&p.repo(), &p.tree("w2")).unwrap();
         assert!(!p.tree("w2").exists());
         assert_eq!(p.git(&["show", &format!("{kept}:c")]), "dirty");
         assert_eq!(p.git(&["show", "orc/job-2:a"]), "theirs", "a branch that is not merged stays");
+    }
+
+    #[test]
+    fn what_no_commit_holds_is_seen() {
+        let p = Place::new();
+        p.write(&p.repo(), ".gitignore", "build/\n*.log\n");
+        p.git(&["add", ".gitignore"]);
+        Git::at(&p.repo()).commit(&["commit", "--quiet", "-m", "ignores"]).unwrap();
+        p.ready("w1", None, "orc/job-1");
+        let tree = p.tree("w1");
+        std::fs::create_dir_all(tree.join("build")).unwrap();
+        p.write(&tree.join("build"), "app [1].zip", "z");
+        p.write(&tree, "made.md", "m");
+        let ignored = |names: &[&str]| ignored(&tree, names.iter().copied()).unwrap();
+        assert_eq!(ignored(&["made.md", "a", "gone.log"]), None);
+        assert_eq!(ignored(&["made.md", "build"]).as_deref(), Some("build/app [1].zip"));
+        assert_eq!(ignored(&["build/app [1].zip"]).as_deref(), Some("build/app [1].zip"));
+        assert_eq!(nested(&tree), None);
+        let clone = tree.join("build/vendored");
+        std::fs::create_dir(&clone).unwrap();
+        Git::at(&clone).run(&["init", "--quiet"]).unwrap();
+        assert_eq!(nested(&tree), Some(clone));
     }
 
     #[test]

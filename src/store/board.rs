@@ -58,7 +58,8 @@ const QUEUED: &str =
     length(CAST(j.prompt AS BLOB)) AS prompt_bytes, json_array_length(j.skills) AS skills, a.worker_id AS last_worker
     FROM jobs j LEFT JOIN attempts a ON a.id = j.attempt_id
     LEFT JOIN workers w ON w.id = a.worker_id AND j.guide IS NOT NULL AND w.status <> 'retired'
-    WHERE j.state = 'queued' AND j.state IN ('waiting', 'queued', 'running', 'reviewing')";
+    WHERE j.state = 'queued' AND j.state IN ('waiting', 'queued', 'running', 'reviewing')
+      AND (j.task_id IS NULL OR NOT EXISTS (SELECT 1 FROM decisions d WHERE d.state = 'open' AND d.task_id = j.task_id))";
 // The second condition says nothing new, but it is the index's own: without it SQLite does not see that the index will do, and
 // looks at every job there ever was.
 const KILLS: &str = "SELECT id, attempt_id FROM jobs
@@ -102,7 +103,7 @@ impl Store {
         row::one(self, "SELECT coalesce(max(id), 0) FROM events", [], |r| r.get(0))
     }
 
-    /// Every queued job.
+    /// Every queued job, but for those whose task waits for an answer: they stay queued, and are not to be started.
     ///
     /// # Errors
     /// The database.
@@ -110,7 +111,7 @@ impl Store {
         row::all(self, QUEUED, [], read_queued)
     }
 
-    /// A job, if it is queued now.
+    /// A job, if it is queued now and its task waits for no answer.
     ///
     /// # Errors
     /// The database.

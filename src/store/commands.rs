@@ -6,8 +6,8 @@ use super::jobs::Move;
 use super::plans::NewPlan;
 use super::{StoreError, Tx};
 use crate::domain::{
-    Act, Actor, Applied, BackendPause, Command, Job, JobId, JobState, Limit, LimitKind, Priority, ProjectState, Refusal, Seen, Timestamp,
-    WorkerId, WorkerStatus, act_of,
+    Act, Actor, Applied, BackendPause, Command, Job, JobId, JobState, Limit, LimitKind, Origin, Priority, ProjectState, Refusal, Seen,
+    Target, Timestamp, WorkerId, WorkerStatus, act_of,
 };
 use rusqlite::params;
 
@@ -16,8 +16,8 @@ use rusqlite::params;
 /// # Errors
 /// The database.
 pub fn apply(tx: &Tx<'_>, command: &Command, who: &Actor, now: Timestamp) -> Result<Applied, StoreError> {
-    let project = |job| tx.job(job).ok().flatten().and_then(|j| j.spec.project_id);
-    if let Err(refusal) = tx.permit(who, &act_of(command, project), now)? {
+    let target = |job| tx.target(job, who).unwrap_or_default();
+    if let Err(refusal) = tx.permit(who, &act_of(command, target), now)? {
         return Ok(refused(refusal));
     }
     let actor = &who.to_string();
@@ -125,6 +125,30 @@ impl Tx<'_> {
             })?;
         }
         Ok(allowed)
+    }
+
+    /// A job as the rules see it when somebody wants to change it.
+    fn target(&self, id: JobId, who: &Actor) -> Result<Target, StoreError> {
+        let (Actor::Worker(inside), Some(job)) = (who, self.job(id)?) else { return Ok(Target::default()) };
+        let mut maker = self.made_by(id)?;
+        while let Some(above) = maker.filter(|m| *m != inside.job) {
+            maker = self.made_by(above)?;
+        }
+        Ok(Target { project: job.spec.project_id, judges: job.spec.origin == Origin::Review, made_here: maker.is_some() })
+    }
+
+    /// The job whose process submitted this one, if one did: its worker stands at the submission, and had one attempt open then.
+    fn made_by(&self, id: JobId) -> Result<Option<JobId>, StoreError> {
+        // An older number each time, so that a walk upwards ends.
+        super::row::optional(
+            self,
+            "SELECT a.job_id FROM events e JOIN attempts a ON e.actor = 'worker:' || a.worker
+             WHERE e.id = (SELECT min(id) FROM events WHERE job_id = ?1) AND a.job_id < ?1
+               AND a.started_at <= e.at AND (a.ended_at IS NULL OR a.ended_at >= e.at)
+             ORDER BY a.id DESC LIMIT 1",
+            [id.0],
+            super::row::job_ids,
+        )
     }
 
     fn on_job(&self, id: JobId, seen: Option<Seen>, f: impl FnOnce(&Job) -> Result<Applied, StoreError>) -> Result<Applied, StoreError> {

@@ -55,6 +55,7 @@ impl Tx<'_> {
         )?;
         let id = DecisionId(self.last_id());
         self.mark_task(q.task)?;
+        self.tell_queued(q.task, &format!("held: its task waits for the answer to decision {id}"), now)?;
         let text = format!("decision {id} asked: {}", q.question.trim());
         self.event(&Event { job: q.job, attempt: q.attempt, severity: "warn", ..Event::new(now, actor, "asked", &text) })?;
         Ok(id)
@@ -141,6 +142,9 @@ impl Tx<'_> {
         let asked = &card.asked;
         self.event(&Event { job: asked.job, attempt: asked.attempt, ..Event::new(now, actor, state.as_str(), &text) })?;
         self.mark_task(asked.task)?;
+        if asked.task.map(|t| self.task_waits(t)).transpose()? == Some(false) {
+            self.tell_queued(asked.task, &format!("goes on: {text}"), now)?;
+        }
         self.resume(asked.job, asked.task, &text, now)
     }
 
@@ -152,6 +156,16 @@ impl Tx<'_> {
              WHERE id = ?1 AND state <> 'done'",
             [task.0],
         )?;
+        Ok(())
+    }
+
+    /// A task's jobs that are queued already are left out of the queue while a card of it is open, and are back in it afterwards:
+    /// whoever keeps the queue in memory hears of each.
+    fn tell_queued(&self, task: Option<TaskId>, text: &str, now: Timestamp) -> Result<(), StoreError> {
+        let Some(task) = task else { return Ok(()) };
+        for id in row::all(self, "SELECT id FROM jobs WHERE task_id = ?1 AND state = 'queued'", [task.0], row::job_ids)? {
+            self.event(&Event { job: Some(id), ..Event::new(now, "engine", "task", text) })?;
+        }
         Ok(())
     }
 

@@ -115,16 +115,18 @@ impl Store {
         row::all(self, &format!("{LOG} WHERE id > ?1 ORDER BY id LIMIT ?2"), [after, limit as i64], read_log)
     }
 
-    /// The figures since an instant.
+    /// The figures since an instant; those who review or test others count for what they cost only.
     ///
     /// # Errors
     /// The database.
     pub fn day(&self, since: Timestamp) -> Result<Day, StoreError> {
-        let created = row::one(self, "SELECT count(*) AS n FROM jobs WHERE created_at >= ?1", [since.0], |r| row::count(r, "n"))?;
+        let created = row::one(self, "SELECT count(*) AS n FROM jobs WHERE created_at >= ?1 AND origin <> 'review'", [since.0], |r| {
+            row::count(r, "n")
+        })?;
         let (done, failed) = row::one(
             self,
             "SELECT coalesce(sum(state = 'done'), 0) AS done, coalesce(sum(state = 'failed'), 0) AS failed FROM jobs
-             WHERE finished_at IS NOT NULL AND finished_at >= ?1",
+             WHERE finished_at IS NOT NULL AND finished_at >= ?1 AND origin <> 'review'",
             [since.0],
             |r| Ok((row::count(r, "done")?, row::count(r, "failed")?)),
         )?;

@@ -3,7 +3,7 @@
 use super::events::Event;
 use super::row;
 use super::{Store, StoreError, Tx};
-use crate::domain::{Applied, JobId, ProjectId, ProjectState, TaskId, Timestamp};
+use crate::domain::{Applied, JobId, PlanId, ProjectId, ProjectState, TaskId, Timestamp};
 use rusqlite::{Row, params};
 use serde::Serialize;
 
@@ -145,14 +145,30 @@ impl Store {
         row::all(self, "SELECT * FROM projects WHERE state = ?1 ORDER BY id", [state.as_str()], read_project)
     }
 
-    /// What the jobs and tasks of a project have come to.
+    /// The projects whose plans are carried out, each with the last one: nothing of them is open, a plan has ended since they were put
+    /// before the operator last, and no job of such a plan failed.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn projects_carried_out(&self) -> Result<Vec<(ProjectId, PlanId)>, StoreError> {
+        let sql = "SELECT p.id, max(l.id) FROM projects p JOIN plans l ON l.project_id = p.id AND l.finished_at > coalesce(p.submitted_at, -1)
+                   WHERE p.state IN ('active', 'rejected')
+                     AND NOT EXISTS (SELECT 1 FROM plans o WHERE o.project_id = p.id AND o.finished_at IS NULL AND o.state <> 'rejected')
+                     AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.project_id = p.id AND j.state IN ('waiting', 'queued', 'running', 'reviewing'))
+                     AND NOT EXISTS (SELECT 1 FROM plans o JOIN plan_jobs pj ON pj.plan_id = o.id JOIN jobs j ON j.id = pj.job_id
+                                     WHERE o.project_id = p.id AND o.finished_at > coalesce(p.submitted_at, -1) AND j.state <> 'done')
+                   GROUP BY p.id";
+        row::all(self, sql, [], |r| Ok((ProjectId(r.get(0)?), PlanId(r.get(1)?))))
+    }
+
+    /// What the jobs and tasks of a project have come to. Those that review or test others count for what they cost only.
     ///
     /// # Errors
     /// The database.
     pub fn project_sums(&self, id: ProjectId) -> Result<ProjectSums, StoreError> {
-        let sql = "SELECT (SELECT count(*) FROM jobs WHERE project_id = ?1),
-                          (SELECT count(*) FROM jobs WHERE project_id = ?1 AND state = 'done'),
-                          (SELECT count(*) FROM jobs WHERE project_id = ?1 AND state IN ('failed', 'killed')),
+        let sql = "SELECT (SELECT count(*) FROM jobs WHERE project_id = ?1 AND origin <> 'review'),
+                          (SELECT count(*) FROM jobs WHERE project_id = ?1 AND origin <> 'review' AND state = 'done'),
+                          (SELECT count(*) FROM jobs WHERE project_id = ?1 AND origin <> 'review' AND state IN ('failed', 'killed')),
                           (SELECT count(*) FROM tasks WHERE project_id = ?1),
                           (SELECT count(*) FROM tasks WHERE project_id = ?1 AND state = 'done'),
                           (SELECT coalesce(sum(a.input + a.output + a.cache_write), 0) FROM attempts a JOIN jobs j ON j.id = a.job_id WHERE j.project_id = ?1),
@@ -170,12 +186,13 @@ impl Store {
         })
     }
 
-    /// The newest jobs of a project, newest first.
+    /// The newest jobs of a project, newest first, without those that review or test others.
     ///
     /// # Errors
     /// The database.
     pub fn project_jobs(&self, id: ProjectId, limit: usize) -> Result<Vec<JobId>, StoreError> {
-        row::all(self, "SELECT id FROM jobs WHERE project_id = ?1 ORDER BY id DESC LIMIT ?2", params![id.0, limit as i64], row::job_ids)
+        let sql = "SELECT id FROM jobs WHERE project_id = ?1 AND origin <> 'review' ORDER BY id DESC LIMIT ?2";
+        row::all(self, sql, params![id.0, limit as i64], row::job_ids)
     }
 
     /// One project.

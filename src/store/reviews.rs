@@ -69,6 +69,14 @@ impl Tx<'_> {
         self.run("UPDATE reviews SET review_job_id = ?1, reviewer = ?2 WHERE id = ?3", params![job.0, reviewer, id.0]).map(drop)
     }
 
+    /// Nobody judges any more: somebody else is to be found.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn drop_reviewer(&self, id: ReviewId) -> Result<(), StoreError> {
+        self.run("UPDATE reviews SET review_job_id = NULL, reviewer = NULL WHERE id = ?1", [id.0]).map(drop)
+    }
+
     /// The checked answer of the reviewer.
     ///
     /// # Errors
@@ -212,6 +220,19 @@ impl Store {
             "SELECT * FROM reviews WHERE id IN (SELECT id FROM reviews WHERE review_job_id = ?1 UNION SELECT id FROM reviews WHERE test_job_id = ?1)",
             [job.0],
             read,
+        )
+    }
+
+    /// Who wanted a job's end, or ended it.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn ended_by(&self, job: JobId) -> Result<Option<String>, StoreError> {
+        row::optional(
+            self,
+            "SELECT actor FROM events WHERE job_id = ?1 AND (what = 'kill' OR state_to = 'killed') ORDER BY what = 'kill' DESC, id DESC LIMIT 1",
+            [job.0],
+            |r| r.get(0),
         )
     }
 

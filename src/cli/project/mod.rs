@@ -10,10 +10,11 @@ use crate::cli::job::list;
 use crate::cli::output::Table;
 use crate::config::Workspace;
 use crate::domain::{Act, Command, JobFilter, ProjectId};
+use crate::os::git::{is_checkout, top_of};
 use crate::store::Project;
 use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Subcommand)]
 pub enum Verb {
@@ -148,7 +149,21 @@ fn add(cx: &mut Context, a: &Add) -> Result {
         Ok::<_, crate::store::StoreError>(id)
     })?;
     cx.wake()?;
-    if cx.out.json { cx.out.value(&json!({ "id": id })) } else { cx.out.line(&format!("project {id}")) }
+    if cx.out.json {
+        return cx.out.value(&json!({ "id": id }));
+    }
+    cx.out.line(&format!("project {id}"))?;
+    no_trees(Path::new(&dir)).map_or(Ok(()), |why| cx.out.aside(&why))
+}
+
+/// Why code jobs of a project get no work trees, where somebody could expect them.
+fn no_trees(dir: &Path) -> Option<String> {
+    let top = top_of(dir).filter(|top| *top != dir)?;
+    Some(format!(
+        "no work trees: the folder lies in the repository {}, not at its top, so code jobs work in the folder itself (--dir {0} gives each a \
+         branch)",
+        top.display()
+    ))
 }
 
 fn set(cx: &mut Context, s: &Set) -> Result {
@@ -199,6 +214,10 @@ fn show(cx: &mut Context, id: ProjectId) -> Result {
         value["jobs"] = json!(jobs);
         return cx.out.value(&value);
     }
+    let dir = project.dir.as_deref().map(Path::new);
+    let trees = dir
+        .and_then(no_trees)
+        .unwrap_or_else(|| (if dir.is_some_and(is_checkout) { "a branch and a work tree for each code job" } else { "-" }).to_owned());
     cx.out.fields(&[
         ("project", project.id.to_string()),
         ("title", project.title),
@@ -206,6 +225,7 @@ fn show(cx: &mut Context, id: ProjectId) -> Result {
         ("folder", project.dir.unwrap_or_else(|| "-".into())),
         ("tests", project.test_command.unwrap_or_else(|| "-".into())),
         ("made", project.created_at.to_string()),
+        ("trees", trees),
         ("remark", project.remark.unwrap_or_else(|| "-".into())),
     ])?;
     if !tasks.is_empty() {

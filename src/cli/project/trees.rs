@@ -87,25 +87,35 @@ pub fn merge(cx: &mut Context, m: &Merge) -> Result {
     if job.state == JobState::Running {
         return Err(CliError::refused(format!("job {} runs: its branch changes still", job.id)).hint("wait for its end: `orc job wait`"));
     }
+    let mut reviewed = None;
     if !m.unreviewed {
         let anyway = "`--unreviewed` merges it all the same";
         if job.state != JobState::Done {
             return Err(CliError::refused(format!("job {} is {}, not done", job.id, job.state)).hint(anyway));
         }
         let passed = store.reviews(job.id)?.into_iter().rev().find(|r| r.outcome == Some(ReviewOutcome::Passed));
+        // What the tree holds now, and what the branch does: a commit that the tree has taken back would be merged all the same.
         let content = worktree::content(repository, tree, &b.name).map_err(git)?;
-        if let Some(hash) = passed.and_then(|r| r.hash)
-            && hash.trim_start_matches("tree:").split('+').next() != Some(content.as_str())
-        {
-            let changed = format!("{} has changed since it was reviewed", b.name);
-            return Err(CliError::refused(changed).hint(format!("`orc project diff {}` shows it; {anyway}", job.id)));
+        let committed = worktree::tip(repository, &b.name).map_err(git)?.1;
+        if let Some(hash) = passed.and_then(|r| r.hash) {
+            let tree = hash.trim_start_matches("tree:").split('+').next().unwrap_or_default();
+            if content != tree || committed != tree {
+                let changed = format!("{} has changed since it was reviewed", b.name);
+                return Err(CliError::refused(changed).hint(format!("`orc project diff {}` shows it; {anyway}", job.id)));
+            }
+            // This commit, whatever the branch is moved to from here on.
+            reviewed = Some(committed);
         }
     }
     if m.unreviewed && is_checkout(tree) {
         worktree::collect(tree, &b.name, &format!("What job {} left uncommitted", job.id)).map_err(git)?;
     }
     let message = format!("{} (job {})", job.spec.title, job.id);
-    let into = worktree::merge(repository, &b.name, &message).map_err(git)?;
+    let (commit, committed) = worktree::tip(repository, &b.name).map_err(git)?;
+    if reviewed.is_some_and(|tree| tree != committed) {
+        return Err(CliError::refused(format!("{} changes while it is merged", b.name)).hint("look who works on it, and merge it then"));
+    }
+    let into = worktree::merge(repository, &b.name, &commit, &message).map_err(git)?;
     let commit = Git::at(repository).run(&["rev-parse", "--short", "HEAD"]).map_err(git)?;
     let said = format!("job {}: {} merged into {into} ({commit})", job.id, b.name);
     let now = cx.now();
@@ -115,13 +125,20 @@ pub fn merge(cx: &mut Context, m: &Merge) -> Result {
     })?;
     cx.wake()?;
     // The tree has served: it goes, unless somebody works in it still or something else in it is not merged.
-    let ours = trees(&store, b.project)?.into_iter().find(|(_, t)| t.tree == b.tree && t.kept.is_none());
-    let gone = ours.map(|(repository, t)| put_away(&mut store, &repository, &t, &actor, now).map(|kept| (t.tree, kept))).transpose()?;
+    let ours = trees(&store, b.project)?.into_iter().find(|(_, t)| t.tree == b.tree);
+    let told = match ours {
+        None => None,
+        Some((_, Tree { tree, kept: Some(why), .. })) => Some(format!("its work tree {tree} stays: {why}")),
+        Some((repository, t)) => {
+            let kept = put_away(&mut store, &repository, &t, &actor, now)?;
+            Some(format!("its work tree {} is put away; what it held is kept as {kept}", t.tree))
+        }
+    };
     if cx.out.json {
         return cx.out.value(&branch(&store, job.id)?);
     }
     cx.out.done(&said)?;
-    gone.map_or(Ok(()), |(tree, kept)| cx.out.done(&format!("its work tree {tree} is put away; what it held is kept as {kept}")))
+    told.map_or(Ok(()), |told| cx.out.done(&told))
 }
 
 /// Puts a tree away that nothing holds; the ref that keeps what it held.
@@ -160,7 +177,7 @@ fn trees(store: &Store, project: ProjectId) -> Result<Vec<(String, Tree)>> {
     Ok(all)
 }
 
-/// Why a tree has to stay: somebody works in it, it is dirty, or a branch of it is not merged.
+/// Why a tree has to stay: somebody works in it, it is dirty, a branch of it is not merged, or it holds what no commit does.
 fn kept(store: &Store, tree: &Path, branches: &[Branch]) -> Result<Option<String>> {
     if store.tree_in_use(&tree.to_string_lossy())? {
         return Ok(Some("a worker's session belongs to it".into()));
@@ -172,6 +189,14 @@ fn kept(store: &Store, tree: &Path, branches: &[Branch]) -> Result<Option<String
         if !worktree::is_merged(Path::new(&b.repository), &b.name).map_err(git)? {
             return Ok(Some(format!("{} is not merged", b.name)));
         }
+        let names = store.job(b.job)?.map(|j| j.spec.artefacts).unwrap_or_default();
+        if let Some(file) = worktree::ignored(tree, names.iter().map(String::as_str)).map_err(git)? {
+            return Ok(Some(format!("job {} has delivered {file}, which git ignores, so no commit holds it: copy it first", b.job)));
+        }
+    }
+    if let Some(clone) = worktree::nested(tree) {
+        let at = clone.strip_prefix(tree).unwrap_or(&clone).display();
+        return Ok(Some(format!("the folder {at} is a repository of its own, whose history is nowhere else: move it away first")));
     }
     Ok(None)
 }

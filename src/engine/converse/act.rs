@@ -30,7 +30,7 @@ impl State {
             class => class,
         };
         match class {
-            Class::Respond => self.respond(tx, m, now),
+            Class::Respond => self.respond(tx, m, t, now),
             Class::Quick => self.quick(tx, m, t, now),
             Class::Big => self.big(tx, m, t, now),
             Class::Clarify => self.clarify(tx, m, t, now),
@@ -38,7 +38,11 @@ impl State {
         }
     }
 
-    fn respond(&mut self, tx: &Tx<'_>, m: &Message, now: Timestamp) -> Result<bool, StoreError> {
+    fn respond(&mut self, tx: &Tx<'_>, m: &Message, t: &Triage, now: Timestamp) -> Result<bool, StoreError> {
+        if self.settings.message_backend.trim() == "none" {
+            // Nobody converses: an answer is work like any other, with the same guard for somebody else's words.
+            return if m.is_external() { self.big(tx, m, t, now) } else { self.quick(tx, m, t, now) };
+        }
         let backend = match self.speaker() {
             Ok(backend) => backend,
             Err(why) => return self.nobody(tx, m, &why, now),

@@ -3,13 +3,13 @@
 use super::verdict::End;
 use super::{LONGEST, words};
 use crate::domain::{
-    Attempt, Author, Eligible, ExitReport, Job, JobId, JobSpec, JobState, Judgement, Kind, LimitKind, MOST_FIXES, Origin, Outcome, Review,
-    ReviewOutcome, Reviewer, Stage, Timestamp, choose_reviewer, fill, judgement, review_score, tests_failed,
+    Actor, Attempt, Author, Command, Eligible, ExitReport, Job, JobId, JobSpec, JobState, Judgement, Kind, LimitKind, MOST_FIXES, Origin,
+    Outcome, Review, ReviewOutcome, Reviewer, Stage, Timestamp, choose_reviewer, fill, judgement, review_score, tests_failed,
 };
 use crate::engine::evidence::EVIDENCE;
 use crate::engine::learn::{ends, read_head};
 use crate::engine::state::{Effect, State};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, apply};
 use std::path::Path;
 
 const TEMPLATE: &str = include_str!("../../../config/templates/review.md");
@@ -105,7 +105,7 @@ impl State {
                     tests_failed(&output, &earlier.map(|e| e.open_fixes()).unwrap_or_default(), r.round, self.settings.review_rounds);
                 self.follow(tx, r, job, follows, "its project's tests fail", now, out)?;
             }
-            JobState::Killed => self.ask_operator(tx, r, job, "its tests were ended by the operator", now)?,
+            JobState::Killed => self.ask_operator(tx, r, job, &format!("its tests were ended by {}", ended_by(tx, id)?), now)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -131,9 +131,27 @@ impl State {
                 let why = review.note.unwrap_or_else(|| "it failed".into());
                 self.ask_operator(tx, r, job, &format!("the reviewer ({}) gave no judgement: {why}", words(r)), now)?;
             }
-            JobState::Killed => self.ask_operator(tx, r, job, "its review was ended by the operator", now)?,
+            JobState::Killed => self.ask_operator(tx, r, job, &format!("its review was ended by {}", ended_by(tx, id)?), now)?,
+            JobState::Queued => return self.choose_again(tx, r, job, &review, now),
             _ => return Ok(false),
         }
+        Ok(true)
+    }
+
+    /// A reviewer whose backend rests is given up, where another one could begin at once.
+    fn choose_again(&mut self, tx: &Tx<'_>, r: &Review, job: &Job, review: &Job, now: Timestamp) -> Result<bool, StoreError> {
+        let (pauses, held) = (&self.switches.pauses, &review.spec.backend);
+        if !pauses.contains_key(held) {
+            return Ok(false);
+        }
+        let Some(attempt) = tx.attempt_row(r.attempt)? else { return Ok(false) };
+        let Some(other) = self.reviewer(&attempt).ok().map(|o| o.backend).filter(|o| o != held && !pauses.contains_key(o)) else {
+            return Ok(false);
+        };
+        let text = format!("{}: {held} is paused, so {other} reviews instead of job {}", self.round(r), review.id);
+        tx.drop_reviewer(r.id)?;
+        apply(tx, &Command::Kill { job: review.id, seen: None }, &Actor::Engine, now)?;
+        tx.say_of_review(job, "info", &text, now)?;
         Ok(true)
     }
 
@@ -257,4 +275,13 @@ impl State {
         let score = r.rubric.as_ref().map_or(0.0, |rubric| review_score(judged, rubric));
         tx.set_judgement(r.id, judged, score)
     }
+}
+
+/// Who has ended a job, as the log names them.
+fn ended_by(tx: &Tx<'_>, job: JobId) -> Result<String, StoreError> {
+    Ok(match tx.ended_by(job)?.as_deref() {
+        None | Some("operator") => "the operator".to_owned(),
+        Some("engine") => "the engine".to_owned(),
+        Some(who) => who.to_owned(),
+    })
 }

@@ -162,7 +162,10 @@ impl State {
             tx.say_of_review(&job, "warn", &format!("{}: {note}", self.round(&r)), now)?;
             return tx.open_review(&job, r.attempt, r.voids + 1, self.settings.review_threshold, now).map(drop);
         }
-        let (Some(judged), Some(rubric)) = (&r.judgement, &r.rubric) else { return tx.set_stage(r.id, Stage::Judge) };
+        let (Some(judged), Some(rubric)) = (&r.judgement, &r.rubric) else {
+            // To judge again would end here again.
+            return self.ask_operator(tx, &r, &job, &format!("{} has ended, but no judgement of it was kept", words(&r)), now);
+        };
         let earlier = self.earlier(tx, &job)?;
         let open = earlier.as_ref().map(Review::open_fixes).unwrap_or_default();
         if let Some(earlier) = &earlier {

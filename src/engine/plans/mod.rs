@@ -8,6 +8,7 @@
 mod detail;
 mod dispatch;
 mod planner;
+mod submit;
 
 pub use detail::detail;
 pub(super) use planner::Delivered;
@@ -42,6 +43,7 @@ impl State {
         for plan in tx.plans_under_way()? {
             moved |= self.follow_plan(tx, &plan, now)?;
         }
+        moved |= self.submit_projects(tx, now)?;
         self.plans_due |= moved;
         Ok(moved)
     }

@@ -1,7 +1,7 @@
-//! Jobs that ask the operator, and what a process inside a job may not do.
+//! Jobs that ask the operator, and how a process is told from the operator.
 
 use super::Bench;
-use orc::domain::{Applied, Command, DecisionId, JobState, LogFilter, Page, ProjectState, WaitReason};
+use orc::domain::{Applied, Command, DecisionId, JobState, WaitReason};
 use orc::os::clock;
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ fn without_an_answer_in_time_the_default_holds_and_a_kill_takes_the_question_bac
 }
 
 #[test]
-fn a_task_that_waits_holds_what_is_submitted_to_it() {
+fn a_task_that_waits_holds_what_is_submitted_to_it_before_and_after() {
     let mut b = Bench::new(&[]);
     let now = clock::now();
     let task = b
@@ -71,6 +71,7 @@ fn a_task_that_waits_holds_what_is_submitted_to_it() {
             tx.add_task(project, "front page", "operator", now)
         })
         .unwrap();
+    let before = b.add(orc::domain::JobSpec { task_id: Some(task), ..b.spec("true") });
     let asked =
         b.command("orc").args(["task", "ask", "1", "--question", "Blue?", "--option", "y:Yes", "--option", "n:No"]).output().unwrap();
     assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
@@ -80,59 +81,20 @@ fn a_task_that_waits_holds_what_is_submitted_to_it() {
     spec.not_before = Some(b.later(Duration::from_secs(3600)));
     let job = b.add(spec);
     assert_eq!(b.job(job).wait_reason, Some(WaitReason::Decision));
+    // What was queued before stays queued, and does not start.
+    assert_eq!(b.job(before).state, JobState::Queued);
+    assert!(b.store.queued().unwrap().is_empty());
+    let why = b.command("pm").args(["why", &before.to_string()]).output().unwrap();
+    let why = String::from_utf8(why.stdout).unwrap();
+    assert!(why.contains("asked: Blue?"), "{why}");
+    b.start();
+    let free = b.run("true");
+    assert_eq!(b.ends(free), JobState::Done);
+    assert_eq!(b.job(before).state, JobState::Queued);
     b.apply(Command::CancelDecision { decision: FIRST });
+    assert_eq!(b.ends(before), JobState::Done);
     assert_eq!(b.job(job).wait_reason, Some(WaitReason::Date), "the date is still to come");
     assert_eq!(b.store.task(task).unwrap().unwrap().state, "open");
-}
-
-#[test]
-fn a_process_inside_a_job_cannot_do_what_is_the_operators() {
-    let mut b = Bench::new(&[]);
-    let now = clock::now();
-    let mut project = |title: &str| b.store.write(|tx| tx.add_project(title, None, "operator", now)).unwrap();
-    let (own, other) = (project("own"), project("other"));
-    b.apply(Command::SubmitProject { project: other });
-    let held =
-        b.add(orc::domain::JobSpec { project_id: Some(other), not_before: Some(b.later(Duration::from_secs(3600))), ..b.spec("true") });
-    let d = b.dir.path().display();
-    // Each as itself, and once more with the environment emptied and out of the process group.
-    let forbidden = [
-        format!("pm project approve {other}"),
-        "pm project add --title x".into(),
-        format!("pm job kill {held}"),
-        format!("pm job priority {held} P5"),
-        "pm job priority $ORC_JOB P0".into(),
-        format!("pm job add --type shell --prompt true --project-id {other}"),
-        "pm job add --type shell --prompt true --priority P0".into(),
-        format!("pm task add --title x --project-id {other}"),
-        "pm engine drain".into(),
-        "pm engine pause".into(),
-        "pm lane pause 0".into(),
-        "pm worker add --name x --type claude".into(),
-        "pm decision answer 1 a".into(),
-        "env -i PATH=\"$PATH\" ORC_WORKSPACE=\"$ORC_WORKSPACE\" setsid -w pm engine pause".into(),
-    ];
-    let mut script = "pm decision ask --question 'May I?' --option a:Yes --option b:No\n".to_owned();
-    for act in &forbidden {
-        script += &format!("{act} >> {d}/said 2>&1; echo $? >> {d}/codes\n");
-    }
-    script += &format!("pm job add --type shell --prompt true --title allowed && pm decision cancel 1; echo > {d}/over");
-    let job = b.add(orc::domain::JobSpec { project_id: Some(own), ..b.spec(&script) });
-    b.start();
-    b.appears("over");
-    let codes = std::fs::read_to_string(b.path("codes")).unwrap();
-    let said = std::fs::read_to_string(b.path("said")).unwrap();
-    assert_eq!(codes, "4\n".repeat(forbidden.len()), "{said}");
-    for rule in ["operator-only", "own-project", "own-priority", "not-itself"] {
-        assert!(said.contains(&format!("refused by the rule {rule}")), "{said}");
-    }
-    assert_eq!(b.store.project(other).unwrap().unwrap().state, ProjectState::PendingApproval);
-    assert!(!b.store.engine_state().unwrap().paused);
-    let log = b.store.log(&LogFilter { job: Some(job), text: String::new() }, Page { before: None, limit: 500 }).unwrap();
-    assert_eq!(log.iter().filter(|l| l.what == "refused").count(), forbidden.len() + 1, "each is in the audit log");
-    let allowed =
-        b.store.jobs(&orc::domain::JobFilter { text: "allowed".into(), ..Default::default() }, Page { before: None, limit: 9 }).unwrap();
-    assert_eq!(allowed[0].project_id, Some(own), "what a job submits belongs to its project");
 }
 
 #[test]

@@ -56,12 +56,12 @@ impl Bench {
         std::fs::read_to_string(self.path(&format!("{name}.runs"))).map_or(0, |n| n.trim().parse().unwrap())
     }
 
-    fn rounds(&self, job: JobId) -> Vec<Review> {
+    pub(super) fn rounds(&self, job: JobId) -> Vec<Review> {
         self.store.reviews(job).unwrap()
     }
 
     /// Waits until the operator is asked about a job's review.
-    fn card(&self, job: JobId) -> DecisionId {
+    pub(super) fn card(&self, job: JobId) -> DecisionId {
         self.within(|| (self.job(job).wait_reason == Some(WaitReason::Deadlock)).then_some(()));
         self.store.decisions(false).unwrap().into_iter().find(|d| d.asked.job == Some(job)).unwrap().id
     }
@@ -73,7 +73,7 @@ impl Bench {
     }
 
     /// A project whose folder is a git repository with one commit.
-    fn repository(&mut self, tests: Option<&str>) -> (PathBuf, orc::domain::ProjectId) {
+    pub(super) fn repository(&mut self, tests: Option<&str>) -> (PathBuf, orc::domain::ProjectId) {
         let dir = self.path("repo");
         std::fs::create_dir(&dir).unwrap();
         let git = Git::at(&dir);
@@ -93,7 +93,7 @@ impl Bench {
         (dir, project)
     }
 
-    fn code(&mut self, project: orc::domain::ProjectId) -> JobId {
+    pub(super) fn code(&mut self, project: orc::domain::ProjectId) -> JobId {
         self.add(JobSpec { kind: Kind::Code, project_id: Some(project), ..JobSpec::new("Fix the till", "author", "Make the till count.") })
     }
 }
@@ -252,6 +252,11 @@ fn code_is_tested_in_its_own_tree_reviewed_by_its_diff_and_void_when_it_changes(
     let ends: Vec<_> = rounds.iter().map(|r| (r.round, r.tests_passed, r.outcome.unwrap())).collect();
     use ReviewOutcome::{Fixes, Passed, Void};
     assert_eq!(ends, [(1, Some(false), Fixes), (2, Some(true), Void), (2, Some(true), Passed)]);
+    let sums = b.store.project_sums(project).unwrap();
+    assert_eq!((sums.jobs, sums.done, sums.failed), (1, 1, 0), "tests that fail and reviewers are no work of the project");
+    assert_eq!(b.store.project_jobs(project, 9).unwrap(), [job]);
+    let day = b.store.day(orc::domain::Timestamp(0)).unwrap();
+    assert_eq!((day.created, day.done, day.failed), (1, 1, 0));
     assert!(rounds[0].review_job.is_none(), "no reviewer is paid for what fails its tests");
     assert!(b.told("author", 2).contains("wrong count"));
     assert!(b.told("judge", 1).contains("+till = 2") && b.told("judge", 1).contains("passes"));
@@ -297,6 +302,12 @@ fn a_second_job_of_a_project_has_its_own_tree_and_what_was_not_reviewed_is_not_m
         let out = b.command("orc").args(["project", "merge", &job.to_string()]).args(more).output().unwrap();
         (out.status.success(), String::from_utf8_lossy(&out.stderr).into_owned())
     };
+    let (ok, said) = merge(&b, one, &[]);
+    assert!(!ok && said.contains("has changed since it was reviewed"), "{said}");
+    // Committed, and taken back in the tree only: the branch is what would be merged.
+    let git = Git::at(std::path::Path::new(&first.tree));
+    git.commit(&["commit", "--quiet", "--all", "-m", "more"]).unwrap();
+    std::fs::write(std::path::Path::new(&first.tree).join("till"), format!("{one}\n")).unwrap();
     let (ok, said) = merge(&b, one, &[]);
     assert!(!ok && said.contains("has changed since it was reviewed"), "{said}");
     assert!(merge(&b, two, &[]).0);

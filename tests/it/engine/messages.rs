@@ -41,6 +41,20 @@ impl Bench {
 }
 
 #[test]
+fn where_nobody_converses_an_answer_is_quick_work_but_not_for_somebody_elses_words() {
+    let mut b = agent(&["message_backend=none", "work_backend=author"]);
+    b.start();
+    let mine = b.send("Thank you!");
+    let m = b.comes_to(mine, MessageStage::Over);
+    assert_eq!(m.triage.unwrap().class, Class::Respond, "as the rules sort it");
+    assert_eq!(b.heard(mine), [Says::Message, Says::Acknowledgement, Says::Reply]);
+    assert_eq!(b.entries(mine)[2].text, "The site is up.");
+    let theirs = b.send_from("Thank you!", Some("Jane"));
+    let m = b.comes_to(theirs, MessageStage::Plan);
+    assert!(m.job.is_none() && m.plan.is_some(), "they start nothing without a yes");
+}
+
+#[test]
 fn each_class_has_its_action() {
     let mut b = agent(&[]);
     b.puts("triage.1", r#"{"class": "respond", "title": "Thanks"}"#);

@@ -7,12 +7,15 @@ mod cron;
 mod day;
 mod delivered;
 mod failover;
+mod forbidden;
 mod gate;
 mod life;
 mod memory;
 mod messages;
 mod plans;
+mod reviewers;
 mod settings;
+mod trees;
 
 use orc::config::Workspace;
 use orc::domain::{Applied, Attempt, AttemptId, Command, Job, JobId, JobSpec, JobState, Timestamp};

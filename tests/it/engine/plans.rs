@@ -3,7 +3,7 @@
 use super::{Bench, gate};
 use orc::domain::{
     Applied, Command, Job, JobId, JobSpec, JobState, OnFailure, Origin, Page, Plan, PlanDocument, PlanId, PlanState, Priority,
-    ReviewOutcome, WaitReason,
+    ProjectState, ReviewOutcome, WaitReason,
 };
 use serde_json::json;
 
@@ -114,6 +114,15 @@ fn a_plan_is_made_shown_approved_and_its_jobs_run_in_order() {
     assert!(end.contains("Make the end.") && end.contains(&format!("pm job result {}", made[1].1.id)), "{end}");
     let project = b.store.project(plan.project.unwrap()).unwrap().unwrap();
     assert_eq!(project.title, "The shop sells tea");
+    // What is carried out is put before the operator, who alone can finish it; and once.
+    assert_eq!(project.state, ProjectState::PendingApproval);
+    let (_, log) = b.orc(&["message", "log"]);
+    assert_eq!(log.matches("waits for your approval: every task of plan 1 is done").count(), 1, "{log}");
+    let (ok, said) = b.orc(&["project", "reject", &project.id.to_string(), "--reason", "no price"]);
+    assert!(ok, "{said}");
+    let more = b.add(JobSpec { project_id: Some(project.id), ..b.spec("true") });
+    assert_eq!(b.ends(more), JobState::Done);
+    assert_eq!(b.store.project(project.id).unwrap().unwrap().state, ProjectState::Rejected, "the same plan is no new reason");
     assert!(std::path::Path::new(project.dir.as_deref().unwrap()).is_dir());
     assert!(b.store.tasks(plan.project).unwrap().iter().all(|t| t.state == "done"));
     let (_, rows) = b.orc(&["plan", "ls", "--all", "--json"]);
