@@ -1,6 +1,7 @@
 //! The real CLIs, called as the backends' descriptions say, against a model server on loopback. They are installed by `.ci/agents`;
 //! where one is missing its test says so and passes. Nothing leaves this machine: every address is 127.0.0.1, every HOME new.
 
+mod day;
 mod product;
 
 use crate::dialects::spec;
