@@ -61,11 +61,17 @@ fn a_job_costs_the_engine_two_fsyncs_its_claim_and_its_end() {
     let attempt = b.attempts(first)[0].id;
     b.within(|| b.marked(attempt).is_empty().then_some(()));
     let before = synced(&log).len();
-    let second = b.run("echo one; echo two >&2");
-    assert_eq!(b.ends(second), JobState::Done);
-    let attempt = b.attempts(second)[0].id;
-    b.within(|| b.marked(attempt).is_empty().then_some(()));
-    assert_eq!(synced(&log)[before..], ["pm.db-wal", "pm.db-wal"]);
+    const JOBS: usize = 8;
+    for _ in 0..JOBS {
+        let job = b.run("echo one; echo two >&2");
+        assert_eq!(b.ends(job), JobState::Done);
+        let attempt = b.attempts(job)[0].id;
+        b.within(|| b.marked(attempt).is_empty().then_some(()));
+    }
+    // The engine may have something of its own to note meanwhile, but not for each job.
+    let after = synced(&log)[before..].to_vec();
+    let of_log = after.iter().filter(|name| *name == "pm.db-wal").count();
+    assert!(after.len() < 3 * JOBS && (2 * JOBS..=2 * JOBS + 3).contains(&of_log), "{after:?}");
     b.stop();
 }
 
