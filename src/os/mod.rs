@@ -9,6 +9,7 @@ pub mod files;
 pub mod git;
 mod guest;
 pub mod host;
+pub mod leftovers;
 pub mod lock;
 pub mod process;
 mod program;

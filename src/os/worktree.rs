@@ -294,38 +294,6 @@ pub fn remove(repository: &Path, tree: &Path) -> Result<String, GitError> {
     Ok(kept)
 }
 
-/// The first of the named files that git ignores: no commit holds it, so it would go with the tree.
-///
-/// # Errors
-/// git is missing or refuses.
-pub fn ignored<'a>(tree: &Path, names: impl IntoIterator<Item = &'a str>) -> Result<Option<String>, GitError> {
-    let git = Git::at(tree);
-    for name in names {
-        let list = git.run(&["--literal-pathspecs", "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", name])?;
-        if let Some(first) = list.split('\0').find(|f| !f.is_empty()) {
-            return Ok(Some(first.to_owned()));
-        }
-    }
-    Ok(None)
-}
-
-/// A repository inside a work tree: its history is in no commit of the tree's own repository.
-pub fn nested(tree: &Path) -> Option<PathBuf> {
-    let mut todo = vec![tree.to_owned()];
-    while let Some(dir) = todo.pop() {
-        for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
-            if entry.file_name() == ".git" {
-                if dir != tree {
-                    return Some(dir);
-                }
-            } else if entry.file_type().is_ok_and(|t| t.is_dir()) {
-                todo.push(entry.path());
-            }
-        }
-    }
-    None
-}
-
 /// The bytes on the disk below a folder; links are not followed, and what cannot be read counts nothing.
 pub fn size(dir: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
@@ -450,28 +418,6 @@ mod tests {
         assert!(!p.tree("w2").exists());
         assert_eq!(p.git(&["show", &format!("{kept}:c")]), "dirty");
         assert_eq!(p.git(&["show", "orc/job-2:a"]), "theirs", "a branch that is not merged stays");
-    }
-
-    #[test]
-    fn what_no_commit_holds_is_seen() {
-        let p = Place::new();
-        p.write(&p.repo(), ".gitignore", "build/\n*.log\n");
-        p.git(&["add", ".gitignore"]);
-        Git::at(&p.repo()).commit(&["commit", "--quiet", "-m", "ignores"]).unwrap();
-        p.ready("w1", None, "orc/job-1");
-        let tree = p.tree("w1");
-        std::fs::create_dir_all(tree.join("build")).unwrap();
-        p.write(&tree.join("build"), "app [1].zip", "z");
-        p.write(&tree, "made.md", "m");
-        let ignored = |names: &[&str]| ignored(&tree, names.iter().copied()).unwrap();
-        assert_eq!(ignored(&["made.md", "a", "gone.log"]), None);
-        assert_eq!(ignored(&["made.md", "build"]).as_deref(), Some("build/app [1].zip"));
-        assert_eq!(ignored(&["build/app [1].zip"]).as_deref(), Some("build/app [1].zip"));
-        assert_eq!(nested(&tree), None);
-        let clone = tree.join("build/vendored");
-        std::fs::create_dir(&clone).unwrap();
-        Git::at(&clone).run(&["init", "--quiet"]).unwrap();
-        assert_eq!(nested(&tree), Some(clone));
     }
 
     #[test]

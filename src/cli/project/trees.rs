@@ -7,7 +7,7 @@ use crate::cli::error::{CliError, Kind, Result};
 use crate::cli::output::Table;
 use crate::domain::{Act, JobId, JobState, ProjectId, ReviewOutcome, Timestamp};
 use crate::os::git::{Git, GitError, is_checkout};
-use crate::os::worktree;
+use crate::os::{leftovers, worktree};
 use crate::store::{Branch, Event, Project, Store};
 use clap::Args;
 use serde::Serialize;
@@ -190,11 +190,11 @@ fn kept(store: &Store, tree: &Path, branches: &[Branch]) -> Result<Option<String
             return Ok(Some(format!("{} is not merged", b.name)));
         }
         let names = store.job(b.job)?.map(|j| j.spec.artefacts).unwrap_or_default();
-        if let Some(file) = worktree::ignored(tree, names.iter().map(String::as_str)).map_err(git)? {
+        if let Some(file) = leftovers::ignored(tree, names.iter().map(String::as_str)).map_err(git)? {
             return Ok(Some(format!("job {} has delivered {file}, which git ignores, so no commit holds it: copy it first", b.job)));
         }
     }
-    if let Some(clone) = worktree::nested(tree) {
+    if let Some(clone) = leftovers::nested(tree) {
         let at = clone.strip_prefix(tree).unwrap_or(&clone).display();
         return Ok(Some(format!("the folder {at} is a repository of its own, whose history is nowhere else: move it away first")));
     }

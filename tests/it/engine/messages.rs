@@ -138,8 +138,9 @@ fn big_work_becomes_a_plan_and_the_operator_hears_of_it_until_it_is_over() {
     assert!(ok, "{said}");
     b.comes_to(id, MessageStage::Over);
     let said = b.entries(id);
-    assert_eq!(b.heard(id), [Says::Message, Says::Acknowledgement, Says::Notice, Says::Notice]);
-    assert!(said[2].text.contains("Plan 1 is ready: The shop sells tea (2 tasks)") && said[3].text.contains("2 of 2 done"), "{said:?}");
+    assert_eq!(b.heard(id), [Says::Message, Says::Acknowledgement, Says::Notice, Says::Notice, Says::Notice]);
+    assert!(said[2].text.contains("Plan 1 is ready: The shop sells tea (2 tasks)") && said[4].text.contains("2 of 2 done"), "{said:?}");
+    assert!(said[3].text.contains("`orc project approve 1` closes it"), "{said:?}");
     let (_, shown) = b.orc(&["message", "show", "1"]);
     assert!(shown.contains("class      big (by author)") && shown.contains("Plan 1 is over"), "{shown}");
 }
