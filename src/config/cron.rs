@@ -15,10 +15,14 @@ use toml::de::{DeTable, DeValue};
 /// The shipped schedules.
 pub const CRON_TEMPLATES: &str = include_str!("../../config/cron.toml");
 
+/// No two fires are closer.
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// The longest jitter.
 const MOST_JITTER: Duration = Duration::from_secs(3600);
 
-const ENTRY_KEYS: &[&str] = &["name", "schedule", "timezone", "enabled", "catch_up", "overlap", "jitter", "back_off", "job"];
+const ENTRY_KEYS: &[&str] =
+    &["name", "schedule", "timezone", "enabled", "catch_up", "overlap", "jitter", "back_off", "each_project", "job"];
 const JOB_KEYS: &[&str] = &[
     "title",
     "prompt",
@@ -67,11 +71,12 @@ pub fn parse_cron(path: &Path, text: &str, settings: &Settings) -> Result<Vec<Cr
     if reading.problems.is_empty() { Ok(entries) } else { Err(Problems(reading.problems)) }
 }
 
-/// What will go wrong when an entry fires, as things stand: a name that nothing has.
-pub fn cron_problem(workspace: &Workspace, entry: &CronEntry, backend: impl Fn(&str) -> bool) -> Option<String> {
+/// What will go wrong when an entry fires, as things stand: a name that nothing has. `backend`: what its type comes to, or why to none.
+pub fn cron_problem(workspace: &Workspace, entry: &CronEntry, backend: impl Fn(&str) -> Result<String, String>) -> Option<String> {
     let job = &entry.job;
-    if !backend(&job.backend) {
-        return Some(format!("there is no backend `{}`: `orc backend ls` lists them", job.backend));
+    // A review of the day has the backend that memory has.
+    if let (Err(none), true) = (backend(&job.backend), job.kind != Kind::Consolidate) {
+        return Some(none);
     }
     let skills = job.skills.iter().find_map(|s| super::skill::skill(&workspace.skills_dir(), s).err()).map(|e| e.to_string());
     skills.or_else(|| job.persona.as_ref().and_then(|p| super::persona::Persona::find(workspace, p).err()).map(|e| e.to_string()))
@@ -254,8 +259,16 @@ impl Reading<'_> {
         let jitter = self.time(table, "jitter").unwrap_or_default();
         if jitter > MOST_JITTER {
             self.wrong(at, "`jitter` is longer than an hour", "Choose another schedule instead");
+        } else if let Some(gap) = schedule.as_ref().filter(|_| jitter >= MINUTE).map(Schedule::shortest).filter(|gap| jitter >= *gap) {
+            let gap = humantime::format_duration(gap);
+            self.wrong(
+                at,
+                format!("`jitter` is not shorter than the time between two fires ({gap})"),
+                "Make it shorter: fires would pass each other",
+            );
         }
         let back_off = self.switch(table, "back_off");
+        let each_project = self.switch(table, "each_project").unwrap_or(false);
         let job = match table.iter().find(|(k, _)| k.get_ref().as_ref() == "job") {
             Some((key, value)) => match value.get_ref() {
                 DeValue::Table(job) => self.job(job, key.span().start),
@@ -275,6 +288,9 @@ impl Reading<'_> {
             }
         }
         let (name, schedule, job) = (name?, schedule?, job?);
+        if each_project && (job.project_id.is_some() || job.task_id.is_some() || job.kind == Kind::Consolidate) {
+            self.wrong(at, "`each_project` beside `project_id`, `task_id` or the kind consolidate", "Keep one of them");
+        }
         Some(CronEntry {
             zone: zone.unwrap_or_else(|| self.settings.zone()),
             // A script that says nothing has done its work; a model that says nothing has found none.
@@ -286,6 +302,7 @@ impl Reading<'_> {
             catch_up,
             overlap,
             jitter,
+            each_project,
             job,
         })
     }

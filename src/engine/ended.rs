@@ -27,7 +27,8 @@ impl State {
         let open = cards.iter().filter(|c| c.state == DecisionState::Open).count();
         let answered = cards.iter().filter(|c| c.asked.attempt == Some(attempt) && c.state != DecisionState::Open).count();
         // An exit code of 0 is not yet a result: one that asked the operator has more time to deliver it.
-        let gated = self.gated(&job, &live.backend) && open + answered == 0;
+        let idle = self.had_nothing_to_do(tx, &job, &report)?;
+        let gated = self.gated(&job, &live.backend) && open + answered == 0 && !idle;
         let row = tx.attempt_row(attempt)?.filter(|_| gated && report.outcome == Outcome::Ok);
         let lack = row.as_ref().and_then(|a| self.lacks(&a.directory, &job, &report));
         let report = match lack {
@@ -78,7 +79,7 @@ impl State {
             if let Some(lesson) = lesson {
                 self.keep(tx, lesson, now, out)?;
             }
-            if done {
+            if done && !idle {
                 self.capture(tx, &job, attempt, report.result_file.as_deref(), now)?;
             }
             if let Some((review, judgement)) = judged {
