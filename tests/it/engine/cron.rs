@@ -7,25 +7,25 @@ use orc::store::CRON_GOOD;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-fn told(b: &Bench, what: &str) -> Vec<LogLine> {
+pub(super) fn told(b: &Bench, what: &str) -> Vec<LogLine> {
     b.store.log_after(0, usize::MAX >> 1).unwrap().into_iter().filter(|l| l.what == what).collect()
 }
 
-fn save(b: &Bench, text: &str) {
+pub(super) fn save(b: &Bench, text: &str) {
     std::fs::write(b.workspace.cron_file(), text).unwrap();
 }
 
-fn entry(name: &str, more: &str, prompt: &str) -> String {
+pub(super) fn entry(name: &str, more: &str, prompt: &str) -> String {
     format!("[[cron]]\nname = \"{name}\"\n{more}\n[cron.job]\ntitle = \"{name}\"\ntype = \"shell\"\nprompt = \"{prompt}\"\n")
 }
 
 /// A schedule whose one fire of the day is `ago` minutes back.
-fn minutes_ago(ago: i64) -> String {
+pub(super) fn minutes_ago(ago: i64) -> String {
     let t = chrono::DateTime::from_timestamp_millis(clock::now().0 - ago * 60_000).unwrap();
     format!("schedule = \"{}\"\ntimezone = \"UTC\"", t.format("%M %H * * *"))
 }
 
-fn pm(b: &Bench, args: &[&str]) -> serde_json::Value {
+pub(super) fn pm(b: &Bench, args: &[&str]) -> serde_json::Value {
     let out = b.command("pm").arg("cron").args(args).arg("--json").output().unwrap();
     assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     serde_json::from_slice(&out.stdout).unwrap()

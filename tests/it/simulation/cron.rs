@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const LATE: Duration = Duration::from_secs(120);
@@ -103,7 +103,7 @@ fn week(seed: u64, start: &str, zone: &str) -> Week {
     let settings = Arc::new(settings);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let (lives, until) = runtime.block_on(async {
-        let clock = Clock::Simulated { start, began: Instant::now() };
+        let clock = Clock::simulated(start);
         let world = World::new(seed, clock, workspace.spool_dir());
         world.get().slow = Some(Duration::from_secs(1200));
         let redis = Arc::new(Mutex::new(BTreeMap::new()));

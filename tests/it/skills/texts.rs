@@ -76,32 +76,43 @@ fn words(line: &str) -> Vec<String> {
     out
 }
 
+/// The commands of ours in a text that do not parse as they stand, and how many there are.
+pub(super) fn unparsed(text: &str) -> (Vec<String>, usize) {
+    let (mut wrong, mut checked) = (Vec::new(), 0);
+    for line in code(text) {
+        let words = words(&line);
+        let Some((program, rest)) = words.split_first().filter(|(p, _)| ["orc", "pm"].contains(&p.as_str())) else { continue };
+        // a family is named, not a command
+        if rest.is_empty() || rest.iter().any(|w| w.contains('…')) {
+            continue;
+        }
+        let rest: Vec<String> = rest
+            .iter()
+            .map(|w| match w.as_str() {
+                "ID" | "N" | "JOB" | "TASK" => "12".to_owned(),
+                w => w.to_owned(),
+            })
+            .collect();
+        let verb_only = rest.iter().all(|w| w.chars().all(|c| c.is_ascii_lowercase() || c == '-')) && !line.starts_with("    ");
+        if let Err(e) = orc::cli::check_command(program, &rest) {
+            // in running text a command may be named without what it needs
+            let named = verb_only && e.contains("required arguments were not provided");
+            if !named {
+                wrong.push(format!("`{line}`: {e}"));
+            }
+        }
+        checked += 1;
+    }
+    (wrong, checked)
+}
+
 #[test]
 fn every_command_in_them_parses_as_it_stands() {
     let mut checked = 0;
     for skill in all() {
-        for line in code(&skill.body) {
-            let words = words(&line);
-            let Some((program, rest)) = words.split_first().filter(|(p, _)| ["orc", "pm"].contains(&p.as_str())) else { continue };
-            // a family is named, not a command
-            if rest.is_empty() || rest.iter().any(|w| w.contains('…')) {
-                continue;
-            }
-            let rest: Vec<String> = rest
-                .iter()
-                .map(|w| match w.as_str() {
-                    "ID" | "N" | "JOB" | "TASK" => "12".to_owned(),
-                    w => w.to_owned(),
-                })
-                .collect();
-            let verb_only = rest.iter().all(|w| w.chars().all(|c| c.is_ascii_lowercase() || c == '-')) && !line.starts_with("    ");
-            if let Err(e) = orc::cli::check_command(program, &rest) {
-                // in running text a command may be named without what it needs
-                let named = verb_only && e.contains("required arguments were not provided");
-                assert!(named, "{}: `{line}`: {e}", skill.name);
-            }
-            checked += 1;
-        }
+        let (wrong, seen) = unparsed(&skill.body);
+        assert_eq!(wrong, Vec::<String>::new(), "{}", skill.name);
+        checked += seen;
     }
     assert!(checked > 80, "only {checked} commands were found");
 }
