@@ -2,6 +2,7 @@
 //! die, links drop, engines die anywhere and come back, operators interfere. `ORC_SIM_SEEDS=5000` looks at more seeds,
 //! `ORC_SIM_SEED=17` at one.
 
+mod clock;
 mod cron;
 mod ledger;
 mod talk;

@@ -4,4 +4,5 @@ mod drop_in;
 mod rules;
 mod schedules;
 mod texts;
+mod tried;
 mod used;
