@@ -207,8 +207,9 @@ fn redis_may_hang_in_the_middle_of_a_fire_and_come_back() {
     let client = redis::Client::open(server.url.as_str()).unwrap();
     let mut b = Bench::new(&["cron_late=1s", &format!("redis_url={}", server.url)]);
     let mut talk = b.within(|| client.get_connection().ok());
+    let workspace = b.store.workspace_id().unwrap();
     let mut held = |name: &str| {
-        let key = format!("orc:{}:dedup:cron:{name}", b.store.workspace_id().unwrap());
+        let key = format!("orc:{workspace}:dedup:cron:{name}");
         redis::cmd("GET").arg(&key).query::<Option<String>>(&mut talk).unwrap()
     };
     let db = rusqlite::Connection::open(b.workspace.database()).unwrap();
@@ -225,7 +226,8 @@ fn redis_may_hang_in_the_middle_of_a_fire_and_come_back() {
         fire.job.unwrap()
     };
     b.start();
-    let first = fires(&mut b, "well", &b.gated("pid", "go"));
+    let scripts = [b.gated("pid", "go"), b.gated("pid2", "go2")];
+    let first = fires(&mut b, "well", &scripts[0]);
     b.appears("pid");
     b.within(|| (held("well") == Some(first.to_string())).then_some(()));
     b.touch("go");
@@ -250,7 +252,7 @@ fn redis_may_hang_in_the_middle_of_a_fire_and_come_back() {
         let job = fires(&mut b, &format!("after-{n}"), "true");
         assert_eq!(b.ends(job), JobState::Done);
     }
-    let last = fires(&mut b, "last", &b.gated("pid2", "go2"));
+    let last = fires(&mut b, "last", &scripts[1]);
     b.appears("pid2");
     b.within(|| (held("last") == Some(last.to_string())).then_some(()));
     b.touch("go2");

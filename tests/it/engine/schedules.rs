@@ -44,7 +44,7 @@ fn the_shipped_advance_adds_a_job_to_the_project_that_is_stalled() {
                --dedup advance-1 --prompt -";
     let elsewhere = "pm job add --title other --type shell --project-id 2 --prompt true 2>&1 || true";
     mock.scenario(&json!({"rules": [
-        {"match": {"prompt": "This is about project 1, \"Tea shop\"", "system": "Advancing a project"},
+        {"match": {"prompt": "This is about project 1, \"Tea shop\"", "system": "Skill: project-advance"},
          "turns": [{"shell": add}, {"shell": elsewhere}, {"text": "Task 1: the second list was never read: job 2."}]},
     ]}));
     b.start();
@@ -227,9 +227,8 @@ fn a_prompt_in_a_file_is_read_again_when_it_is_saved() {
 
 #[test]
 fn an_entry_of_type_auto_goes_to_the_agent_that_is_there() {
-    let mut b = gate::bench(r#"say "Looked.""#, "judge 1.0 ''", &["work_backend=author"]);
-    let file = std::fs::read_to_string(b.workspace.settings_file()).unwrap_or_default();
-    std::fs::write(b.workspace.settings_file(), file + "\nwork_backend = \"author\"\n").unwrap();
+    let mut b = gate::bench(r#"say "Looked.""#, "judge 1.0 ''", &[]);
+    std::fs::write(b.workspace.settings_file(), "work_backend = \"author\"\n").unwrap();
     let timed = entry("a", &format!("{}\ncatch_up = \"once\"", minutes_ago(10)), "look").replace("\"shell\"", "\"auto\"");
     save(&b, &timed);
     b.start();
