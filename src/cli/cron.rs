@@ -1,4 +1,4 @@
-//! `orc cron ls|next|run|enable|disable|history`
+//! `orc cron ls|next|run|enable|disable|reset|history`
 
 use super::ages;
 use super::context::{Context, Engine};
@@ -11,6 +11,8 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use std::time::Duration;
 
+/// The most rows of one fire that are looked at.
+const FIRES: usize = 10_000;
 /// How far `next` looks when it is not told how many.
 const DAY: Duration = Duration::from_secs(86_400);
 /// The longest time that `next -n` looks ahead: a leap day comes at least every eighth year.
@@ -28,6 +30,8 @@ pub enum Verb {
     Enable(Which),
     /// Switch one off, whatever the file says
     Disable(Which),
+    /// Leave it to cron.toml again whether one is on, after `enable` or `disable`
+    Reset(Which),
     /// Show past fires, newest first: made, missed, left out, refused
     History(History),
 }
@@ -68,8 +72,9 @@ pub fn run(cx: &mut Context, verb: Verb) -> Result {
         Verb::Ls => ls(cx),
         Verb::Next(next) => coming(cx, &next),
         Verb::Run(which) => fire(cx, &which.name),
-        Verb::Enable(which) => switch(cx, which.name, true),
-        Verb::Disable(which) => switch(cx, which.name, false),
+        Verb::Enable(which) => switch(cx, which.name, Some(true)),
+        Verb::Disable(which) => switch(cx, which.name, Some(false)),
+        Verb::Reset(which) => switch(cx, which.name, None),
         Verb::History(history) => past(cx, &history),
     }
 }
@@ -77,7 +82,7 @@ pub fn run(cx: &mut Context, verb: Verb) -> Result {
 fn view(cx: &Context, ahead: Duration) -> Result<CronView> {
     let (store, settings) = (cx.reader()?, cx.settings()?);
     let (backends, _) = cx.backends()?;
-    Ok(cron_view(&store, cx.workspace()?, &settings, |name| backends.contains_key(name), ahead, cx.now())?)
+    Ok(cron_view(&store, cx.workspace()?, &settings, &backends, ahead, cx.now())?)
 }
 
 /// A broken file: what is in force is shown, and then the exit code says that it is not what the file says.
@@ -111,10 +116,11 @@ fn ls(cx: &mut Context) -> Result {
     let now = cx.now();
     let mut table = Table::new(&["NAME", "SCHEDULE", "TIMEZONE", "STATE", "NEXT", "LAST"], "LAST");
     for r in &view.rows {
+        let by = if r.enabled_by == "operator" { ", by you" } else { "" };
         let state = match (r.enabled, r.every) {
-            (false, _) => "off".to_owned(),
-            (true, 1) => "on".to_owned(),
-            (true, n) => format!("every {n}"),
+            (false, _) => format!("off{by}"),
+            (true, 1) => format!("on{by}"),
+            (true, n) => format!("every {n}{by}"),
         };
         let last = r.last.as_ref().map_or_else(|| "-".to_owned(), |f| format!("{} ago: {}", ages::ago(f.at.min(now), now), outcome(f)));
         table.row(vec![
@@ -197,17 +203,25 @@ fn local(settings: &crate::config::Settings, at: Timestamp) -> String {
 fn fire(cx: &mut Context, name: &str) -> Result {
     let view = view(cx, Duration::ZERO)?;
     known(cx, &view, name)?;
-    let Some(spec) = view.jobs.get(name).cloned() else { return broken(cx, &view) };
+    let Some((spec, each_project)) = view.jobs.get(name).cloned() else { return broken(cx, &view) };
     if let Some(problem) = view.rows.iter().find(|r| r.name == name).and_then(|r| r.problem.clone()) {
         return Err(CliError::not_found(problem));
     }
     cx.knock()?;
     let mut store = cx.writer()?;
     let actor = cx.who(&store)?;
-    let command = Command::RunCron { name: name.to_owned(), spec: Box::new(spec) };
+    let command = Command::RunCron { name: name.to_owned(), spec: Box::new(spec), each_project };
     let now = cx.now();
     let applied = store.write(|tx| store::apply(tx, &command, &actor, now))?;
     cx.wake_or_tidy(&store)?;
+    if each_project && matches!(applied, Applied::Added { .. } | Applied::Done { .. }) {
+        let mut jobs: Vec<_> = store.fires(Some(name), FIRES)?.iter().filter(|f| f.manual && f.at == now).filter_map(|f| f.job).collect();
+        jobs.sort();
+        if cx.out.json {
+            return cx.out.value(&json!({ "ids": jobs }));
+        }
+        return jobs.iter().try_for_each(|job| cx.out.line(&format!("job {job}")));
+    }
     match applied {
         Applied::Added { job, existing } if cx.out.json => cx.out.value(&json!({ "id": job, "existing": existing })),
         Applied::Added { job, existing: false } => cx.out.line(&format!("job {job}")),
@@ -217,11 +231,11 @@ fn fire(cx: &mut Context, name: &str) -> Result {
     }
 }
 
-fn switch(cx: &mut Context, name: String, on: bool) -> Result {
+fn switch(cx: &mut Context, name: String, enabled: Option<bool>) -> Result {
     let view = view(cx, Duration::ZERO)?;
     known(cx, &view, &name)?;
     let mut store = cx.writer()?;
-    let message = cx.apply(&mut store, &Command::SetCron { name, enabled: Some(on) })?;
+    let message = cx.apply(&mut store, &Command::SetCron { name, enabled })?;
     let there = cx.wake()? == Engine::There;
     if cx.out.json {
         return cx.out.value(&json!({ "ok": true, "message": message, "engine": there }));
@@ -244,6 +258,9 @@ fn past(cx: &mut Context, history: &History) -> Result {
     let mut table = Table::new(&["AT", "NAME", "OUTCOME", ">JOB", ">TOKENS", "NOTE"], "NOTE");
     for f in &fires {
         let mut note = f.note.clone().unwrap_or_default();
+        if let Some(project) = f.project {
+            note = format!("project {project}{}{note}", if note.is_empty() { "" } else { "; " });
+        }
         if f.missed > 0 {
             note = format!("{} older left out{}{note}", f.missed, if note.is_empty() { "" } else { "; " });
         }

@@ -8,7 +8,7 @@ use crate::config::rules::{self, Rule, Rules};
 use crate::domain::{Act, Job, JobId, Outcome, Timestamp, fingerprint};
 use crate::os::files::{Durable, write_atomic};
 use crate::store::RuleOrigin;
-use chrono::{Local, NaiveDate, TimeZone};
+use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::PathBuf;
@@ -63,7 +63,7 @@ pub struct FromJob {
 pub fn run(cx: &mut Context, verb: Verb) -> Result {
     match verb {
         Verb::Add(a) => {
-            let date = a.date.unwrap_or_else(|| day(cx.now()));
+            let date = a.date.map_or_else(|| day(cx, cx.now()), Ok)?;
             add(cx, &a.text, &a.incident, date, None)
         }
         Verb::Ls => ls(cx),
@@ -143,7 +143,8 @@ fn from_job(cx: &mut Context, f: &FromJob) -> Result {
     let text = f.text.clone().unwrap_or_else(|| draft(&job, outcome, &message));
     let incident = f.incident.clone().unwrap_or_else(|| incident(&job));
     let at = failed.and_then(|a| a.ended_at).or(job.finished_at).unwrap_or_else(|| cx.now());
-    add(cx, &text, &incident, day(at), Some((&job, fingerprint(outcome, &message))))
+    let date = day(cx, at)?;
+    add(cx, &text, &incident, date, Some((&job, fingerprint(outcome, &message))))
 }
 
 /// The job as an incident's name: without what would end a rule's own form.
@@ -166,8 +167,9 @@ fn draft(job: &Job, outcome: Outcome, message: &str) -> String {
     }
 }
 
-fn day(at: Timestamp) -> NaiveDate {
-    Local.timestamp_millis_opt(at.0).single().map_or_else(|| Local::now().date_naive(), |t| t.date_naive())
+/// The operator's day: in the workspace's time zone.
+fn day(cx: &Context, at: Timestamp) -> Result<NaiveDate> {
+    Ok(cx.settings()?.local(at).date())
 }
 
 /// A rule as it is listed.

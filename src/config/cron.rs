@@ -7,7 +7,7 @@ use super::workspace::Workspace;
 use crate::domain::{Catch, CronEntry, JobSpec, Kind, Overlap, Schedule, default_kind, name_below};
 use chrono_tz::Tz;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 use toml::de::{DeTable, DeValue};
@@ -15,10 +15,14 @@ use toml::de::{DeTable, DeValue};
 /// The shipped schedules.
 pub const CRON_TEMPLATES: &str = include_str!("../../config/cron.toml");
 
+/// No two fires are closer.
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// The longest jitter.
 const MOST_JITTER: Duration = Duration::from_secs(3600);
 
-const ENTRY_KEYS: &[&str] = &["name", "schedule", "timezone", "enabled", "catch_up", "overlap", "jitter", "back_off", "job"];
+const ENTRY_KEYS: &[&str] =
+    &["name", "schedule", "timezone", "enabled", "catch_up", "overlap", "jitter", "back_off", "each_project", "job"];
 const JOB_KEYS: &[&str] = &[
     "title",
     "prompt",
@@ -67,11 +71,24 @@ pub fn parse_cron(path: &Path, text: &str, settings: &Settings) -> Result<Vec<Cr
     if reading.problems.is_empty() { Ok(entries) } else { Err(Problems(reading.problems)) }
 }
 
-/// What will go wrong when an entry fires, as things stand: a name that nothing has.
-pub fn cron_problem(workspace: &Workspace, entry: &CronEntry, backend: impl Fn(&str) -> bool) -> Option<String> {
+/// The files that the text of a `cron.toml` takes prompts from, whether they are there or not.
+pub fn prompt_files(path: &Path, text: &str) -> Vec<PathBuf> {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let named = |entry: &DeValue<'_>| Some(folder.join(entry.get("job")?.get_ref().get("prompt_file")?.get_ref().as_str()?));
+    let entries = table.get_ref().get("cron").and_then(|all| all.get_ref().as_array());
+    let mut files: Vec<PathBuf> = entries.into_iter().flat_map(|all| all.iter()).filter_map(|e| named(e.get_ref())).collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// What will go wrong when an entry fires, as things stand: a name that nothing has. `backend`: what its type comes to, or why to none.
+pub fn cron_problem(workspace: &Workspace, entry: &CronEntry, backend: impl Fn(&str) -> Result<String, String>) -> Option<String> {
     let job = &entry.job;
-    if !backend(&job.backend) {
-        return Some(format!("there is no backend `{}`: `orc backend ls` lists them", job.backend));
+    // A review of the day has the backend that memory has.
+    if let (Err(none), true) = (backend(&job.backend), job.kind != Kind::Consolidate) {
+        return Some(none);
     }
     let skills = job.skills.iter().find_map(|s| super::skill::skill(&workspace.skills_dir(), s).err()).map(|e| e.to_string());
     skills.or_else(|| job.persona.as_ref().and_then(|p| super::persona::Persona::find(workspace, p).err()).map(|e| e.to_string()))
@@ -254,8 +271,16 @@ impl Reading<'_> {
         let jitter = self.time(table, "jitter").unwrap_or_default();
         if jitter > MOST_JITTER {
             self.wrong(at, "`jitter` is longer than an hour", "Choose another schedule instead");
+        } else if let Some(gap) = schedule.as_ref().filter(|_| jitter >= MINUTE).map(Schedule::shortest).filter(|gap| jitter >= *gap) {
+            let gap = humantime::format_duration(gap);
+            self.wrong(
+                at,
+                format!("`jitter` is not shorter than the time between two fires ({gap})"),
+                "Make it shorter: fires would pass each other",
+            );
         }
         let back_off = self.switch(table, "back_off");
+        let each_project = self.switch(table, "each_project").unwrap_or(false);
         let job = match table.iter().find(|(k, _)| k.get_ref().as_ref() == "job") {
             Some((key, value)) => match value.get_ref() {
                 DeValue::Table(job) => self.job(job, key.span().start),
@@ -275,6 +300,9 @@ impl Reading<'_> {
             }
         }
         let (name, schedule, job) = (name?, schedule?, job?);
+        if each_project && (job.project_id.is_some() || job.task_id.is_some() || job.kind == Kind::Consolidate) {
+            self.wrong(at, "`each_project` beside `project_id`, `task_id` or the kind consolidate", "Keep one of them");
+        }
         Some(CronEntry {
             zone: zone.unwrap_or_else(|| self.settings.zone()),
             // A script that says nothing has done its work; a model that says nothing has found none.
@@ -286,6 +314,7 @@ impl Reading<'_> {
             catch_up,
             overlap,
             jitter,
+            each_project,
             job,
         })
     }
@@ -362,6 +391,7 @@ mod tests {
         ];
         assert_eq!(told, expected.map(|(n, s, e)| (n, s.to_owned(), e)));
         assert!(all.iter().all(|e| e.zone == Tz::Europe__London && e.job.origin == crate::domain::Origin::Cron));
+        assert_eq!(all.iter().filter(|e| e.each_project).map(|e| e.name.as_str()).collect::<Vec<_>>(), ["project-advance"]);
         // What a model does without being asked slows down when there is nothing to do.
         let slows: Vec<_> = all.iter().filter(|e| e.back_off).map(|e| e.name.as_str()).collect();
         assert_eq!(slows, ["inbox-1", "inbox-2", "project-advance", "nightly-maintenance"]);
@@ -389,6 +419,21 @@ mod tests {
         let twice =
             "[[cron]]\nname = \"a\"\nschedule = \"@daily\"\n[cron.job]\ntitle = \"t\"\ntype = \"shell\"\nprompt = \"true\"\n".repeat(2);
         assert!(read(&twice).unwrap_err().to_string().contains("cron.toml:8: there are two entries named `a`"));
+    }
+
+    #[test]
+    fn a_delay_that_passes_the_next_fire_and_a_project_beside_each_project_are_refused() {
+        let entry = |more: &str, job: &str| {
+            format!(
+                "[[cron]]\nname = \"a\"\nschedule = \"*/15 8-23 * * *\"\n{more}\n[cron.job]\ntitle = \"t\"\ntype = \"shell\"\nprompt = \"p\"\n{job}\n"
+            )
+        };
+        let wrong = |more: &str, job: &str| read(&entry(more, job)).unwrap_err().to_string();
+        assert!(wrong("jitter = \"15m\"", "").contains("not shorter than the time between two fires (15m)"));
+        assert!(wrong("each_project = true", "project_id = 3").contains("`each_project` beside `project_id`"));
+        assert!(read(&entry("jitter = \"14m 59s\"\neach_project = true", "")).unwrap()[0].each_project);
+        let files = "[[cron]]\n[cron.job]\nprompt_file = \"a/b.md\"\n[[cron]]\nname = 1\n[[cron]]\n[cron.job]\nprompt_file = \"c.md\"\n";
+        assert_eq!(prompt_files(Path::new("/w/cron.toml"), files), [Path::new("/w/a/b.md"), Path::new("/w/c.md")]);
     }
 
     #[test]

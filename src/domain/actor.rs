@@ -156,6 +156,7 @@ pub fn act_of<'a>(command: &'a Command, target: impl Fn(JobId) -> Target) -> Act
         Command::PauseWorker { .. } | Command::RetireWorker { .. } => Act::Steer("steering workers"),
         Command::PauseBackend { .. } => Act::Steer("steering backends"),
         Command::SetCron { .. } => Act::Steer("switching schedules"),
+        Command::RunCron { each_project: true, .. } => Act::Steer("a schedule that makes jobs in every project"),
         Command::RunCron { spec, .. } => Act::AddJob(spec),
         Command::PinSkill { .. } | Command::CanarySkill { .. } => Act::Steer("choosing versions of skills"),
     }
@@ -242,6 +243,8 @@ mod tests {
         assert_eq!(may(&plan(None, 2)), Err(Rule::OwnProject));
         assert_eq!(may(&plan(Some(OWN), 0)), Err(Rule::OwnPriority));
         assert_eq!(may(&Command::ApprovePlan { plan: PlanId(1), revision: None }), Err(Rule::OperatorOnly));
+        let run = |each_project| Command::RunCron { name: "x".into(), spec: Box::new(spec(Some(OWN), 2)), each_project };
+        assert_eq!((may(&run(false)), may(&run(true))), (Ok(()), Err(Rule::OperatorOnly)));
         let said = Command::SendMessage { text: "x".into(), channel: "command line".into(), from: None, project: None };
         assert_eq!(may(&said), Err(Rule::OperatorOnly));
     }

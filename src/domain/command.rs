@@ -136,6 +136,8 @@ pub enum Command {
     RunCron {
         name: String,
         spec: Box<JobSpec>,
+        /// A job for each project that is stalled, as `CronEntry` has it.
+        each_project: bool,
     },
     /// Keeps a memory away from a job's next attempts, or lets it come again.
     VetoMemory {

@@ -58,7 +58,7 @@ pub use cost::{
 };
 pub use cron::{
     BadSchedule, Catch, CronEntry, CronRow, CronStep, CronView, Due, Fire, FireOutcome, MOST_FIRES, NOTHING, Overlap, Quiet, Schedule,
-    Upcoming, due, found_nothing, jitter, next_due,
+    Upcoming, due, for_project, found_nothing, jitter, next_due, says_nothing,
 };
 pub use decision::{BadCard, Choice, Decision, DecisionState, Question};
 pub use dialect::Dialect;

@@ -151,8 +151,7 @@ impl Open {
                 let (workspace, settings) = (self.workspace.clone(), self.settings());
                 let backends = crate::config::backends(&workspace, &settings).map(|(known, _)| known).unwrap_or_default();
                 let store = self.store()?;
-                let known = |name: &str| backends.contains_key(name);
-                let view = super::cron_view(store, &workspace, &settings, known, DAY, clock::now())?;
+                let view = super::cron_view(store, &workspace, &settings, &backends, DAY, clock::now())?;
                 // The first one, until the console knows their names.
                 let name = past.clone().or_else(|| view.rows.first().map(|r| r.name.clone()));
                 let fires = name.map(|n| store.fires(Some(&n), PAST)).transpose()?.unwrap_or_default();

@@ -28,8 +28,9 @@ impl State {
         let open = cards.iter().filter(|c| c.state == DecisionState::Open).count();
         let answered = cards.iter().filter(|c| c.asked.attempt == Some(attempt) && c.state != DecisionState::Open).count();
         // An exit code of 0 is not yet a result: one that asked the operator has more time to deliver it.
-        let gated = self.gated(&job, &live.backend) && open + answered == 0;
-        let looked_at = report.outcome == Outcome::Ok && open + answered == 0 && (gated || !job.spec.artefacts.is_empty());
+        let idle = self.had_nothing_to_do(tx, &job, &report)?;
+        let gated = self.gated(&job, &live.backend) && open + answered == 0 && !idle;
+        let looked_at = report.outcome == Outcome::Ok && open + answered == 0 && !idle && (gated || !job.spec.artefacts.is_empty());
         let row = if looked_at { tx.attempt_row(attempt)? } else { None };
         let lack = row.as_ref().and_then(|a| if gated { self.lacks(&a.directory, &job, &report) } else { undelivered(&a.directory, &job) });
         let row = row.filter(|_| gated);
@@ -81,7 +82,7 @@ impl State {
             if let Some(lesson) = lesson {
                 self.keep(tx, lesson, now, out)?;
             }
-            if done {
+            if done && !idle {
                 self.capture(tx, &job, attempt, report.result_file.as_deref(), now)?;
             }
             if let Some((review, judgement)) = judged {

@@ -112,10 +112,7 @@ impl State {
         self.settings = Arc::new(settings);
         crate::os::git::set_limit(self.settings.git_timeout);
         self.review_at = self.settings.next_review(now);
-        // Where an entry names no time zone it has that of the settings.
-        if let Some(text) = self.cron.text.clone() {
-            self.on_cron(tx, Ok(Some(text)), now)?;
-        }
+        self.rezone_cron(tx, now)?;
         out.push(Effect::Memory(MemoryRequest::Settings(self.settings.clone())));
         self.backends = backends;
         self.prices = prices;

@@ -86,7 +86,7 @@ pub fn apply(tx: &Tx<'_>, command: &Command, who: &Actor, now: Timestamp) -> Res
             Ok(Applied::Done { message: format!("{new} read"), undo: None })
         }
         Command::SetCron { name, enabled } => tx.set_cron(name, *enabled, actor, now),
-        Command::RunCron { name, spec } => tx.run_cron(name, spec, actor, now),
+        Command::RunCron { name, spec, each_project } => tx.run_cron(name, spec, *each_project, actor, now),
         Command::VetoMemory { job, memory, on } => tx.veto(*job, *memory, *on, actor, now),
         Command::ForgetMemory { .. } | Command::RestoreMemory { .. } | Command::EditMemory { .. } | Command::SettleMemory { .. } => {
             Ok(refused("memories are not in the database: this command is for the memory store"))

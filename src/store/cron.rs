@@ -4,7 +4,7 @@ use super::events::Event;
 use super::jobs::Added;
 use super::row;
 use super::{Store, StoreError, Tx};
-use crate::domain::{Applied, Command, CronEntry, Fire, FireOutcome, JobId, JobSpec, JobState, Quiet, Timestamp};
+use crate::domain::{Applied, Command, CronEntry, Fire, FireOutcome, JobId, JobSpec, JobState, ProjectId, Quiet, Timestamp};
 use rusqlite::{Row, params};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,8 @@ pub const CRON_GOOD: &str = "cron_good";
 /// How long fires are kept. The newest of each entry stays.
 const KEPT: Duration = Duration::from_secs(90 * 86_400);
 
-/// A fire further ahead than this was recorded by a clock that was wrong: it holds nothing back.
+/// A fire that was recorded further ahead than this was so by a clock that was wrong, or that has been set back since: it holds nothing
+/// back. One that is nearer does: a clock that is corrected by a little is not to make up for anything twice.
 const AHEAD: Duration = Duration::from_secs(3 * 3600);
 
 /// How many of an entry's last jobs say what the next will use.
@@ -48,11 +49,13 @@ pub struct NewFire<'a> {
     pub at: Timestamp,
     pub missed: u32,
     pub manual: bool,
+    /// The project that its job is for, where the entry makes one for each.
+    pub project: Option<ProjectId>,
 }
 
 impl Tx<'_> {
-    /// Takes over what the file says: an entry that is new, or whose times have changed, begins now. Fires of long ago are
-    /// forgotten. The names of those that are new or changed.
+    /// Takes over what the file says: an entry that is new, that is switched on, or whose times have changed, begins now. Fires of long
+    /// ago are forgotten. The names of those that are new or changed.
     ///
     /// # Errors
     /// The database.
@@ -68,6 +71,14 @@ impl Tx<'_> {
             )?;
             changed.push(e.name.clone());
         }
+        for e in entries {
+            self.run(
+                "UPDATE cron_entries SET listed = ?2,
+                    since = CASE WHEN coalesce(enabled, listed) = 0 AND coalesce(enabled, ?2) = 1 THEN ?3 ELSE since END
+                 WHERE name = ?1 AND listed IS NOT ?2",
+                params![e.name, e.enabled, now.0],
+            )?;
+        }
         for (name, _) in known.iter().filter(|(name, times)| !times.is_empty() && !entries.iter().any(|e| e.name == **name)) {
             self.run("UPDATE cron_entries SET times = '' WHERE name = ?1", [name])?;
         }
@@ -78,6 +89,20 @@ impl Tx<'_> {
         Ok(changed)
     }
 
+    /// Looks whether the clock was set back by hours since the last fires: then those that lie ahead of it hold nothing back. That none
+    /// happens twice is the rows' own doing. True where it was.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn cron_set_back(&self, now: Timestamp) -> Result<bool, StoreError> {
+        const NEWEST: &str = "FROM cron_fires f WHERE f.name = cron_entries.name AND f.manual = 0 ORDER BY f.id DESC LIMIT 1";
+        let n = self.run(
+            &format!("UPDATE cron_entries SET anew = (SELECT f.id {NEWEST}) WHERE (SELECT f.recorded_at > ?1 AND f.id > anew {NEWEST})"),
+            [(now + AHEAD).0],
+        )?;
+        Ok(n > 0)
+    }
+
     /// Writes a fire that makes no job. False: it is written already.
     ///
     /// # Errors
@@ -86,13 +111,28 @@ impl Tx<'_> {
         Ok(self.write_fire(fire, outcome, note, now)?.is_some())
     }
 
-    fn write_fire(&self, f: &NewFire<'_>, outcome: FireOutcome, note: Option<&str>, now: Timestamp) -> Result<Option<i64>, StoreError> {
+    /// Writes a fire for which an open job serves already. False: it is written already.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn duplicate_fire(&self, fire: &NewFire<'_>, job: JobId, now: Timestamp) -> Result<bool, StoreError> {
+        let Some(id) = self.write_fire(fire, FireOutcome::Duplicate, Some(&format!("job {job} is open")), now)? else { return Ok(false) };
+        self.run("UPDATE cron_fires SET job_id = ?1 WHERE id = ?2", [job.0, id]).map(|_| true)
+    }
+
+    pub(super) fn write_fire(
+        &self,
+        f: &NewFire<'_>,
+        outcome: FireOutcome,
+        note: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<i64>, StoreError> {
         // A job settles its fire later; the others are settled as they are.
         let settled = (outcome != FireOutcome::Fired).then_some(now.0);
         let n = self.run(
-            "INSERT OR IGNORE INTO cron_fires (name, at, recorded_at, outcome, missed, manual, settled_at, note)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![f.name, f.at.0, now.0, outcome.as_str(), f.missed, f.manual, settled, note],
+            "INSERT OR IGNORE INTO cron_fires (name, at, recorded_at, outcome, missed, manual, settled_at, note, project_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![f.name, f.at.0, now.0, outcome.as_str(), f.missed, f.manual, settled, note, f.project.map(|p| p.0)],
         )?;
         Ok((n == 1).then(|| self.last_id()))
     }
@@ -148,12 +188,22 @@ impl Tx<'_> {
         self.run("UPDATE cron_fires SET found = ?1, settled_at = ?2 WHERE id = ?3", params![found, now.0, fire]).map(drop)
     }
 
-    /// How far an entry has slowed down.
+    /// How far an entry has slowed down, or its part for one project: `key` as `CronEntry::quiet_key`.
     ///
     /// # Errors
     /// The database.
-    pub fn set_quiet(&self, name: &str, quiet: Quiet) -> Result<(), StoreError> {
-        self.run("UPDATE cron_entries SET quiet = ?1, skip = ?2 WHERE name = ?3", params![quiet.streak, quiet.skip, name]).map(drop)
+    pub fn set_quiet(&self, key: &str, quiet: Quiet) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO cron_entries (name, times, since, quiet, skip) VALUES (?3, '', 0, ?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET quiet = ?1, skip = ?2",
+            params![quiet.streak, quiet.skip, key],
+        )
+        .map(drop)
+    }
+
+    /// Wakes an entry that has slowed down, and its parts.
+    fn wake_cron(&self, name: &str) -> Result<(), StoreError> {
+        self.run("UPDATE cron_entries SET quiet = 0, skip = 0 WHERE name = ?1 OR name GLOB ?1 || ':*'", [name]).map(drop)
     }
 
     /// Switches an entry on or off, or leaves that to the file again. What it had missed while it was off is none of its own.
@@ -161,10 +211,13 @@ impl Tx<'_> {
         let old = row::optional(self, "SELECT enabled FROM cron_entries WHERE name = ?1", [name], |r| r.get::<_, Option<bool>>(0))?;
         self.run(
             "INSERT INTO cron_entries (name, times, since, enabled) VALUES (?1, '', ?2, ?3)
-             ON CONFLICT (name) DO UPDATE SET enabled = ?3, since = CASE WHEN ?3 = 1 AND enabled IS NOT 1 THEN ?2 ELSE since END,
-                 quiet = CASE WHEN ?3 = 1 THEN 0 ELSE quiet END, skip = CASE WHEN ?3 = 1 THEN 0 ELSE skip END",
+             ON CONFLICT (name) DO UPDATE SET enabled = ?3,
+                 since = CASE WHEN coalesce(enabled, listed, 0) = 0 AND coalesce(?3, listed, 0) = 1 THEN ?2 ELSE since END",
             params![name, now.0, enabled],
         )?;
+        if enabled == Some(true) {
+            self.wake_cron(name)?;
+        }
         let message = match enabled {
             Some(true) => format!("schedule {name} enabled"),
             Some(false) => format!("schedule {name} disabled"),
@@ -175,9 +228,12 @@ impl Tx<'_> {
     }
 
     /// A fire that the operator asks for. It wakes an entry that has slowed down.
-    pub(super) fn run_cron(&self, name: &str, spec: &JobSpec, actor: &str, now: Timestamp) -> Result<Applied, StoreError> {
-        let f = NewFire { name, at: now, missed: 0, manual: true };
-        self.set_quiet(name, Quiet::default())?;
+    pub(super) fn run_cron(&self, name: &str, spec: &JobSpec, each: bool, actor: &str, now: Timestamp) -> Result<Applied, StoreError> {
+        let f = NewFire { name, at: now, missed: 0, manual: true, project: None };
+        self.wake_cron(name)?;
+        if each {
+            return self.run_each(&f, spec, actor, now);
+        }
         let outcome = self.fire(&f, spec, actor, now)?;
         let made = row::optional(
             self,
@@ -197,7 +253,7 @@ const FIRES: &str = "SELECT f.*, j.state AS job_state,
     FROM cron_fires f LEFT JOIN jobs j ON j.id = f.job_id";
 
 impl Store {
-    /// What is known of each entry, by name.
+    /// What is known of each entry, by name; and of the parts of entries, by their key.
     ///
     /// # Errors
     /// The database.
@@ -205,10 +261,11 @@ impl Store {
         let all = row::all(
             self,
             "SELECT e.*,
-                (SELECT max(at) FROM cron_fires f WHERE f.name = e.name AND f.manual = 0 AND f.at <= ?1) AS last,
+                (SELECT max(at) FROM cron_fires f WHERE f.name = e.name AND f.manual = 0
+                    AND (f.at <= ?2 OR f.at <= ?1 AND f.id > e.anew)) AS last,
                 (SELECT min(id) FROM jobs j WHERE j.cron = e.name AND j.state IN ('waiting', 'queued', 'running', 'reviewing')) AS open
              FROM cron_entries e",
-            [(now + AHEAD).0],
+            [(now + AHEAD).0, now.0],
             |r| {
                 let state = CronState {
                     since: row::time(r, "since")?,
@@ -253,6 +310,14 @@ impl Store {
         )
     }
 
+    /// The entry that a job came from, if from one.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn cron_of(&self, job: JobId) -> Result<Option<String>, StoreError> {
+        row::optional(self, "SELECT cron FROM jobs WHERE id = ?1", [job.0], |r| r.get(0)).map(Option::flatten)
+    }
+
     /// Where a job's last result is.
     ///
     /// # Errors
@@ -292,6 +357,7 @@ fn read(r: &Row<'_>) -> rusqlite::Result<Fire> {
         recorded_at: row::time(r, "recorded_at")?,
         outcome: row::word(r, "outcome")?,
         missed: r.get("missed")?,
+        project: r.get::<_, Option<i64>>("project_id")?.map(ProjectId),
         job: r.get::<_, Option<i64>>("job_id")?.map(JobId),
         job_state: row::opt_word::<JobState>(r, "job_state")?,
         manual: r.get("manual")?,

@@ -9,6 +9,7 @@ mod caps;
 mod commands;
 mod costs;
 mod cron;
+mod cron_each;
 mod decisions;
 mod error;
 mod events;

@@ -80,6 +80,13 @@ pub fn show(cx: &mut Context, name: &str, hash: Option<&str>) -> Result {
     if !skill.triggers.is_empty() {
         fields.push(("triggers", skill.triggers.join(", ")));
     }
+    if !skill.allowed_tools.is_empty() {
+        // A backend's CLI is called with the permissions that its description gives it.
+        fields.push((
+            "allowed tools",
+            format!("{} (shown only: which tools a job has is for its backend to say)", skill.allowed_tools.join(", ")),
+        ));
+    }
     if skill.files.len() > 1 {
         let own = skill.files.iter().filter(|f| f.path != SKILL_FILE).map(|f| f.path.as_str());
         fields.push(("files", own.collect::<Vec<_>>().join("\n")));

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 /// The largest file of a skill whose content is kept with its version, in bytes. A larger one is known by its hash only.
 pub const LARGEST_FILE: u64 = 1 << 20;
@@ -85,8 +86,9 @@ pub fn files(folder: &Path, skill: &Path, text: &[u8]) -> io::Result<(Vec<SkillF
                     files.sort();
                     return Ok((files, odd));
                 }
-                let bytes = entry.metadata()?.len();
-                let hash = if bytes > HUGE { sha256_hex(format!("{bytes} bytes").as_bytes()) } else { sha256_hex(&fs::read(&path)?) };
+                let meta = entry.metadata()?;
+                let bytes = meta.len();
+                let hash = if bytes > HUGE { huge(&meta) } else { sha256_hex(&fs::read(&path)?) };
                 if bytes > LARGEST_FILE {
                     odd.push(format!("{inside} is larger than 1 MiB: it is not kept with the version, which then cannot be pinned"));
                 }
@@ -98,10 +100,35 @@ pub fn files(folder: &Path, skill: &Path, text: &[u8]) -> io::Result<(Vec<SkillF
     Ok((files, odd))
 }
 
+/// What stands for the content of a file that is too large to be read each time.
+fn huge(meta: &fs::Metadata) -> String {
+    let changed = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    sha256_hex(format!("{} bytes, changed {}", meta.len(), changed.as_nanos()).as_bytes())
+}
+
 /// One hash of names and contents.
 pub fn hash_of(files: &[SkillFile]) -> String {
     let mut files: Vec<&SkillFile> = files.iter().collect();
     files.sort();
     let list: String = files.iter().map(|f| format!("{}  {}\n", f.hash, f.path)).collect();
     sha256_hex(list.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_huge_file_is_told_by_length_and_date() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = fs::File::create(dir.path().join("weights.bin")).unwrap();
+        // A hole: it takes no room on the disk.
+        file.set_len(HUGE + 1).unwrap();
+        let hash = || files(dir.path(), &dir.path().join(SKILL_FILE), b"x").unwrap().0.into_iter().find(|f| f.bytes > HUGE).unwrap().hash;
+        let before = hash();
+        assert_eq!(before, hash());
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
+        assert_ne!(before, hash(), "changed in place");
+    }
 }

@@ -28,6 +28,9 @@ words!(
     }
 );
 
+/// How far back the newest fires are looked for at first.
+const NEAR: Duration = Duration::from_secs(3600);
+
 /// What is due of an entry.
 pub struct Due<'a> {
     pub name: &'a str,
@@ -72,6 +75,24 @@ pub fn next_due(d: &Due<'_>, after: Timestamp) -> Option<(Timestamp, Timestamp)>
     Some((at, at + jitter(d.name, at, d.jitter)))
 }
 
+/// The newest fires that are due, from `first` on, in the schedule's order: as many as any policy asks for, if there are; and how many
+/// there are before them, counted up to `MOST_FIRES`.
+fn newest_due(d: &Due<'_>, first: Timestamp, now: Timestamp) -> (Vec<Timestamp>, usize) {
+    let mut back = NEAR;
+    loop {
+        let from = Timestamp(now.0.saturating_sub(i64::try_from(back.as_millis()).unwrap_or(i64::MAX))).max(first);
+        let mut all = if from == first { vec![first] } else { Vec::new() };
+        all.extend(
+            d.schedule.between(d.zone, from, now, MOST_FIRES).into_iter().take_while(|at| *at + jitter(d.name, *at, d.jitter) <= now),
+        );
+        if from == first || all.len() > d.most {
+            let before = if from == first { 0 } else { 1 + d.schedule.between(d.zone, first, from, MOST_FIRES).len() };
+            return (all, before);
+        }
+        back *= 8;
+    }
+}
+
 /// Decides, given the last fire that is accounted for and whether an earlier job is still open.
 pub fn due(d: &Due<'_>, last: Timestamp, open: bool, now: Timestamp) -> CronStep {
     let Some((first, when)) = next_due(d, last) else { return CronStep::Wait(None) };
@@ -82,10 +103,8 @@ pub fn due(d: &Due<'_>, last: Timestamp, open: bool, now: Timestamp) -> CronStep
     if hold && d.catch_up == Catch::All {
         return CronStep::Hold;
     }
-    // Those that are due, in the schedule's order; jitter may set one back behind the next.
-    let mut all = vec![first];
-    all.extend(d.schedule.between(d.zone, first, now, MOST_FIRES).into_iter().take_while(|at| *at + jitter(d.name, *at, d.jitter) <= now));
-    let missed = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let (all, before) = newest_due(d, first, now);
+    let missed = |n: usize| u32::try_from(before + n).unwrap_or(u32::MAX);
     let newest = all[all.len() - 1];
     let older = missed(all.len() - 1);
     if hold {

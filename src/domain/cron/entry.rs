@@ -3,7 +3,7 @@
 use super::due::{Catch, Due, Overlap};
 use super::schedule::Schedule;
 use crate::domain::words::words;
-use crate::domain::{JobId, JobSpec, JobState, Timestamp};
+use crate::domain::{JobId, JobSpec, JobState, ProjectId, Timestamp};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -21,6 +21,8 @@ pub struct CronEntry {
     pub jitter: Duration,
     /// Whether it slows down while its jobs find nothing to do.
     pub back_off: bool,
+    /// A fire makes a job for each project that is stalled: work goes on, it has open tasks and no open job.
+    pub each_project: bool,
     /// What each fire makes.
     pub job: JobSpec,
     /// Its line in the file, from 1.
@@ -45,6 +47,12 @@ impl CronEntry {
         spec
     }
 
+    /// Under which name it is kept how far it has slowed down: its own, or for a project its name with the project's number, which is
+    /// no name of an entry.
+    pub fn quiet_key(name: &str, project: Option<ProjectId>) -> String {
+        project.map_or_else(|| name.to_owned(), |id| format!("{name}:{id}"))
+    }
+
     /// For `due`.
     pub fn due(&self, late: Duration, most: usize) -> Due<'_> {
         Due {
@@ -57,6 +65,21 @@ impl CronEntry {
             late,
             most,
         }
+    }
+}
+
+/// A schedule's job made for one project: its own key, and told which project it is about.
+pub fn for_project(spec: &JobSpec, project: ProjectId, title: &str) -> JobSpec {
+    let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+    // A script stays as it is.
+    let told = !matches!(spec.backend.as_str(), "shell" | "replay");
+    let about = if told { format!("This is about project {project}, \"{title}\".\n\n") } else { String::new() };
+    JobSpec {
+        title: format!("{}: {title}", spec.title),
+        prompt: about + &spec.prompt,
+        project_id: Some(project),
+        dedup_key: spec.dedup_key.as_ref().map(|key| format!("{key}:project-{project}")),
+        ..spec.clone()
     }
 }
 
@@ -90,6 +113,8 @@ pub struct Fire {
     pub outcome: FireOutcome,
     /// Older fires that were left out with it.
     pub missed: u32,
+    /// The project that its job is for, where the entry makes one for each.
+    pub project: Option<ProjectId>,
     pub job: Option<JobId>,
     pub job_state: Option<JobState>,
     /// The operator asked for it.
@@ -158,7 +183,7 @@ pub struct CronView {
     pub upcoming: Vec<Upcoming>,
     /// What is wrong with the file, while the last good entries are in force.
     pub problem: Option<String>,
-    /// Their job templates, by entry.
+    /// Their job templates, by entry, and whether each project that is stalled gets one.
     #[serde(skip)]
-    pub jobs: std::collections::BTreeMap<String, JobSpec>,
+    pub jobs: std::collections::BTreeMap<String, (JobSpec, bool)>,
 }

@@ -10,7 +10,7 @@ mod schedule;
 mod tests;
 
 pub use due::{Catch, CronStep, Due, Overlap, due, jitter, next_due};
-pub use entry::{CronEntry, CronRow, CronView, Fire, FireOutcome, Upcoming};
+pub use entry::{CronEntry, CronRow, CronView, Fire, FireOutcome, Upcoming, for_project};
 pub use field::BadSchedule;
-pub use quiet::{NOTHING, Quiet, found_nothing};
+pub use quiet::{NOTHING, Quiet, found_nothing, says_nothing};
 pub use schedule::{MOST_FIRES, Schedule};

@@ -5,8 +5,19 @@ pub const NOTHING: &str = "NOTHING TO DO";
 
 /// True for the result of a job that found nothing to do.
 pub fn found_nothing(result: &str) -> bool {
-    let first = result.lines().map(|l| l.trim().trim_start_matches(['#', '*', '_', '>', ' '])).find(|l| !l.is_empty()).unwrap_or("");
-    first.is_empty() || first.get(..NOTHING.len()).is_some_and(|head| head.eq_ignore_ascii_case(NOTHING))
+    first_line(result).is_none() || says_nothing(result)
+}
+
+/// True for a result that says so in words.
+pub fn says_nothing(result: &str) -> bool {
+    let first = first_line(result).and_then(|l| l.get(..NOTHING.len()));
+    first.is_some_and(|head| head.eq_ignore_ascii_case(NOTHING))
+}
+
+/// The first line that has a letter or a number, without what Markdown and quoting put before it; a fence's own line is none.
+fn first_line(result: &str) -> Option<&str> {
+    let lines = result.lines().map(str::trim).filter(|l| !l.starts_with("```") || l.trim_matches('`').contains(' '));
+    lines.map(|l| l.trim_start_matches(|c: char| !c.is_alphanumeric())).find(|l| !l.is_empty())
 }
 
 /// How far an entry has slowed down.

@@ -15,6 +15,7 @@ use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// The most fires that are listed or counted at once.
 pub const MOST_FIRES: usize = 10_000;
@@ -137,6 +138,16 @@ impl Schedule {
     /// The fires after `from` up to and with `until`, oldest first, at most `most`.
     pub fn between(&self, zone: Tz, from: Timestamp, until: Timestamp, most: usize) -> Vec<Timestamp> {
         std::iter::successors(self.next(zone, from), |t| self.next(zone, *t)).take_while(|t| *t <= until).take(most).collect()
+    }
+
+    /// The shortest time between two fires, as far as it is below a day. The times of day are the same on each day that matches, so
+    /// the first fires show them, and two days in a row the pair around midnight.
+    pub fn shortest(&self) -> Duration {
+        const LOOKED_AT: usize = 400;
+        let from = Timestamp(1_735_689_600_000);
+        let fires = self.between(Tz::UTC, from, from + Duration::from_secs(5 * 366 * 86_400), LOOKED_AT);
+        let day = Duration::from_secs(86_400);
+        fires.windows(2).map(|pair| pair[1].since(pair[0])).min().map_or(day, |gap| gap.min(day))
     }
 
     /// The next wall-clock time that matches.

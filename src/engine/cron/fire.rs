@@ -1,6 +1,6 @@
 //! Fires what is due: a row first, then its job, in one transaction.
 
-use crate::domain::{CronEntry, CronStep, FireOutcome, JobState, Kind, Timestamp, due};
+use crate::domain::{CronEntry, CronStep, FireOutcome, JobSpec, JobState, Kind, Timestamp, due};
 use crate::engine::dedup::Tier;
 use crate::engine::memories::MemoryRequest;
 use crate::engine::review::REVIEWED;
@@ -22,6 +22,10 @@ impl State {
             return Ok(());
         }
         self.cron.look = false;
+        if tx.cron_set_back(now)? {
+            let says = "the clock was set back by hours: schedules go on from now, and what has fired does not fire again";
+            tx.event(&Event { severity: "warn", ..Event::new(now, "engine", "cron", says) })?;
+        }
         self.cron.states = tx.cron_states(now)?;
         self.settle_fires(tx, now, out)?;
         let entries = self.cron.entries.clone();
@@ -41,8 +45,10 @@ impl State {
         let state = self.cron.states.get(&entry.name).copied().unwrap_or(CronState { since: now, ..CronState::default() });
         let most = self.settings.cron_catch_up as usize;
         let what = entry.due(self.settings.cron_late, most);
-        let fire = |at, missed| NewFire { name: &entry.name, at, missed, manual: false };
-        let (at, done) = match due(&what, state.after(now), state.open.is_some(), now) {
+        let fire = |at, missed| NewFire { name: &entry.name, at, missed, manual: false, project: None };
+        // Whether a project has an open job is asked of each by itself.
+        let open = state.open.is_some() && !entry.each_project;
+        let (at, done) = match due(&what, state.after(now), open, now) {
             CronStep::Wait(until) => return Ok(After::Until(until)),
             // Its job's end is looked at.
             CronStep::Hold => return Ok(After::Until(None)),
@@ -58,6 +64,7 @@ impl State {
                 }
                 (at, written)
             }
+            CronStep::Fire { at, missed } if entry.each_project => (at, self.make_each(tx, entry, &fire(at, missed), now)?),
             CronStep::Fire { at, missed } if entry.back_off && state.quiet.skip > 0 => {
                 let written = tx.pass_fire(&fire(at, missed), FireOutcome::BackedOff, None, now)?;
                 if written {
@@ -85,6 +92,18 @@ impl State {
         self.cron.states.entry(entry.name.clone()).or_insert(CronState { since: now, ..CronState::default() })
     }
 
+    /// A fire's job with the backend that is to do it, or why none can.
+    pub(super) fn spec_at(&self, entry: &CronEntry, at: Timestamp) -> Result<JobSpec, String> {
+        let spec = entry.job_at(at);
+        let backend = self.backend_of(&spec.backend)?;
+        match self.backends.get(&backend) {
+            Some(b) if b.uses_model() && !(self.usable)(b) => {
+                Err(format!("{backend} is not installed or not signed in: `orc backend check {backend}`"))
+            }
+            _ => Ok(JobSpec { backend, ..spec }),
+        }
+    }
+
     /// Makes a fire's job. `Some`: it is not yet known whether such a job is open; not later than then it is made all the same.
     fn make(
         &mut self,
@@ -98,15 +117,10 @@ impl State {
         if entry.job.kind == Kind::Consolidate {
             return self.consolidate(tx, fire, now);
         }
-        let backend = &entry.job.backend;
-        match self.backends.get(backend) {
-            None => return refuse(&format!("there is no backend `{backend}`: `orc backend ls` lists them")),
-            Some(b) if b.uses_model() && !(self.usable)(b) => {
-                return refuse(&format!("{backend} is not installed or not signed in: `orc backend check {backend}`"));
-            }
-            Some(_) => {}
-        }
-        let spec = entry.job_at(fire.at);
+        let spec = match self.spec_at(entry, fire.at) {
+            Ok(spec) => spec,
+            Err(note) => return refuse(&note),
+        };
         let key = spec.dedup_key.clone().unwrap_or_default();
         match self.dedup.look(&key, now, out) {
             Tier::Asked { until } => return Ok(Some(until)),
@@ -114,7 +128,7 @@ impl State {
                 // The database is the truth: is it open, and is it this?
                 let open = tx.job(job)?.is_some_and(|j| !j.state.is_final() && j.spec.dedup_key.as_ref() == Some(&key));
                 if open {
-                    tx.pass_fire(fire, FireOutcome::Duplicate, Some(&format!("job {job} is open")), now)?;
+                    tx.duplicate_fire(fire, job, now)?;
                     return Ok(None);
                 }
                 self.dedup.forget(&key, job, out);

@@ -1,6 +1,7 @@
 //! What the clock starts. The state's methods: `take` reads the schedules, `fire` makes jobs of what is due, `settle` looks at what
 //! became of them. The file is watched by `watch`.
 
+mod each;
 mod fire;
 mod settle;
 mod take;
@@ -10,7 +11,9 @@ mod watch;
 pub use view::cron_view;
 pub(super) use watch::watch;
 
-use crate::domain::{CronEntry, JobId, Kind, Timestamp};
+use super::plans::agent;
+use crate::config::{Backend, Settings};
+use crate::domain::{BackendPause, CronEntry, JobId, Kind, Timestamp};
 use crate::store::CronState;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,6 +21,21 @@ use std::time::Duration;
 
 /// A clock that steps back further than this is looked at anew.
 const STEP_BACK: Duration = Duration::from_secs(60);
+
+/// The backend that a schedule's type comes to: `auto` is the one that work goes to where nobody named any.
+fn backend_of(
+    settings: &Settings,
+    backends: &BTreeMap<String, Backend>,
+    pauses: &BTreeMap<String, (BackendPause, u32)>,
+    usable: fn(&Backend) -> bool,
+    named: &str,
+) -> Result<String, String> {
+    match named {
+        "auto" => agent(backends, pauses, usable, "work_backend", &settings.work_backend),
+        _ if backends.contains_key(named) => Ok(named.to_owned()),
+        _ => Err(format!("there is no backend `{named}`: `orc backend ls` lists them")),
+    }
+}
 
 /// What the engine knows of the schedules.
 #[derive(Default)]

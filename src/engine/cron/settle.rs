@@ -1,7 +1,7 @@
 //! What became of the jobs of fires: whether they found anything to do.
 
 use super::fire::is_over;
-use crate::domain::{Fire, JobState, Timestamp, found_nothing};
+use crate::domain::{CronEntry, ExitReport, Fire, Job, JobState, Origin, Outcome, Timestamp, found_nothing, says_nothing};
 use crate::engine::learn::read_head;
 use crate::engine::state::{Effect, State};
 use crate::store::{Event, StoreError, Tx};
@@ -43,23 +43,38 @@ impl State {
     fn slow_down(&mut self, tx: &Tx<'_>, fire: &Fire, found: Option<bool>, now: Timestamp) -> Result<(), StoreError> {
         let entries = self.cron.entries.clone();
         let Some(entry) = entries.iter().find(|e| e.name == fire.name && e.back_off) else { return Ok(()) };
-        let (Some(found), Some(state)) = (found, self.cron.states.get_mut(&fire.name)) else { return Ok(()) };
+        let Some(found) = found else { return Ok(()) };
+        let key = CronEntry::quiet_key(&entry.name, fire.project);
         let most = self.settings.cron_back_off;
+        let state = self.cron.states.entry(key.clone()).or_default();
         let (old, new) = (state.quiet, state.quiet.after(!found, most));
         if old == new {
             return Ok(());
         }
         state.quiet = new;
-        tx.set_quiet(&entry.name, new)?;
+        tx.set_quiet(&key, new)?;
         if old.every(most) != new.every(most) {
+            let who = fire.project.map_or_else(|| entry.name.clone(), |id| format!("{}, project {id}", entry.name));
             let says = match new.every(most) {
-                1 => format!("{}: something to do again: every fire makes a job", entry.name),
-                n => format!("{}: nothing to do {} in a row: every {n}th fire makes a job", entry.name, times(new.streak))
-                    .replace(" 2th", " 2nd"),
+                1 => format!("{who}: something to do again: every fire makes a job"),
+                n => format!("{who}: nothing to do {} in a row: every {n}th fire makes a job", times(new.streak)).replace(" 2th", " 2nd"),
             };
             tx.event(&Event { job: fire.job, ..Event::new(now, "engine", "cron", &says) })?;
         }
         Ok(())
+    }
+}
+
+impl State {
+    /// True where an attempt ended well and says in words that its schedule, which backs off, has nothing for it to do. There is no
+    /// work to judge and nothing to learn from it: nobody is paid for either.
+    pub(in crate::engine) fn had_nothing_to_do(&self, tx: &Tx<'_>, job: &Job, report: &ExitReport) -> Result<bool, StoreError> {
+        if job.spec.origin != Origin::Cron || report.outcome != Outcome::Ok {
+            return Ok(false);
+        }
+        let Some(name) = tx.cron_of(job.id)? else { return Ok(false) };
+        let asks = self.cron.entries.iter().any(|e| e.name == name && e.back_off);
+        Ok(asks && read_head(report.result_file.as_deref(), HEAD).is_some_and(|result| says_nothing(&result)))
     }
 }
 

@@ -7,6 +7,22 @@ use crate::store::{CRON_GOOD, Event, StoreError, Tx};
 use std::sync::Arc;
 
 impl State {
+    /// The backend that a schedule's type comes to, or why to none.
+    pub(super) fn backend_of(&self, named: &str) -> Result<String, String> {
+        super::backend_of(&self.settings, &self.backends, &self.switches.pauses, self.usable, named)
+    }
+
+    /// The settings have changed: where an entry names no time zone it has theirs. What is wrong with the file stays wrong.
+    pub(in crate::engine) fn rezone_cron(&mut self, tx: &Tx<'_>, now: Timestamp) -> Result<(), StoreError> {
+        let parsed = self.cron.text.as_ref().map(|text| parse_cron(&self.workspace.cron_file(), text, &self.settings));
+        if let Some(Ok(entries)) = parsed {
+            tx.take_cron(&entries, now)?;
+            self.cron.entries = Arc::new(entries);
+            self.cron.look = true;
+        }
+        Ok(())
+    }
+
     /// The file was read: its text (`None`: there is no file), or why it cannot be.
     pub(in crate::engine) fn on_cron(
         &mut self,
@@ -34,7 +50,7 @@ impl State {
             if same && !mended {
                 break;
             }
-            if let Some(problem) = cron_problem(&self.workspace, e, |b| self.backends.contains_key(b)).filter(|_| e.enabled) {
+            if let Some(problem) = cron_problem(&self.workspace, e, |b| self.backend_of(b)).filter(|_| e.enabled) {
                 let says = format!("{} (cron.toml:{}): {problem}", e.name, e.line);
                 tx.event(&Event { severity: "warn", ..Event::new(now, "engine", "cron", &says) })?;
             }

@@ -1,6 +1,6 @@
 //! What lists and consoles show of the schedules: made from the file, the database and a time, by whoever asks.
 
-use crate::config::{Settings, Workspace, cron_problem, parse_cron};
+use crate::config::{Backend, Settings, Workspace, cron_problem, parse_cron};
 use crate::domain::{CronEntry, CronRow, CronView, MOST_FIRES, Timestamp, Upcoming, jitter, next_due, reservation};
 use crate::store::{CRON_GOOD, CronState, Store, StoreError};
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ pub fn cron_view(
     store: &Store,
     workspace: &Workspace,
     settings: &Settings,
-    backend: impl Fn(&str) -> bool + Copy,
+    backends: &BTreeMap<String, Backend>,
     ahead: Duration,
     now: Timestamp,
 ) -> Result<CronView, StoreError> {
@@ -29,19 +29,26 @@ pub fn cron_view(
             (good.unwrap_or_default(), Some(problems.to_string()))
         }
     };
+    let pauses = store.engine_state()?.pauses;
+    let backend = |named: &str| super::backend_of(settings, backends, &pauses, Backend::is_ready, named);
+    let stalled = if entries.iter().any(|e| e.each_project) { store.stalled_projects()?.len() as u64 } else { 0 };
     let states = store.cron_states(now)?;
     let learned = store.cron_tokens()?;
     let mut view = CronView { problem, ..CronView::default() };
     for entry in &entries {
         let state = states.get(&entry.name).copied().unwrap_or(CronState { since: now, ..CronState::default() });
         let tokens = learned.get(&entry.name).copied().unwrap_or_else(|| guess(settings, entry));
+        // As things stand, so many projects will be.
+        let tokens = if entry.each_project { tokens * stalled } else { tokens };
         let mut row = row(store, settings, entry, state, tokens, now)?;
         row.problem = cron_problem(workspace, entry, backend);
         if row.enabled {
             view.upcoming.extend(coming(settings, entry, state, tokens, now, ahead));
         }
         view.rows.push(row);
-        view.jobs.insert(entry.name.clone(), entry.job_at(now));
+        let mut job = entry.job_at(now);
+        job.backend = backend(&job.backend).unwrap_or(job.backend);
+        view.jobs.insert(entry.name.clone(), (job, entry.each_project));
     }
     collide(&mut view.upcoming);
     Ok(view)

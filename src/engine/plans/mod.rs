@@ -15,12 +15,40 @@ pub(super) use planner::Delivered;
 pub use planner::check_names;
 
 use super::state::State;
-use crate::domain::{JobState, LimitKind, Plan, PlanState, Timestamp};
+use crate::config::Backend;
+use crate::domain::{BackendPause, JobState, LimitKind, Plan, PlanState, Timestamp};
 use crate::store::{StoreError, Tx};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// When an agent is looked for again, where there was none.
 pub(super) const AGAIN: Duration = Duration::from_secs(60);
+
+/// The backend that work goes to where nobody named one: what the setting says, or why there is none.
+pub(super) fn agent(
+    backends: &BTreeMap<String, Backend>,
+    pauses: &BTreeMap<String, (BackendPause, u32)>,
+    usable: fn(&Backend) -> bool,
+    setting: &str,
+    wish: &str,
+) -> Result<String, String> {
+    let held = |name: &str| pauses.get(name).is_some_and(|(p, _)| p.limit.kind == LimitKind::Operator);
+    match wish.trim() {
+        "none" => Err(format!("the setting {setting} is none")),
+        "auto" => {
+            // Whoever keeps a session is an agent; an endpoint that only answers is not.
+            let fits = |b: &&Backend| b.uses_model() && b.resumes() && b.reviews && !held(&b.name) && usable(b);
+            let free = |b: &&Backend| !pauses.contains_key(&b.name);
+            let mut all = backends.values().filter(fits);
+            let first = all.clone().find(free).or_else(|| all.next());
+            first
+                .map(|b| b.name.clone())
+                .ok_or_else(|| format!("no agent is installed and signed in: `orc backend ls` says what is missing ({setting} = \"auto\")"))
+        }
+        name if backends.contains_key(name) => Ok(name.to_owned()),
+        name => Err(format!("there is no backend `{name}`, which the setting {setting} names: `orc backend ls`")),
+    }
+}
 
 impl State {
     /// Moves plans on as far as they go by themselves; true where something changed.
@@ -65,22 +93,7 @@ impl State {
 
     /// The backend that work of a kind goes to where nobody named one: what the setting says, or why there is none.
     pub(super) fn agent(&self, setting: &str, wish: &str) -> Result<String, String> {
-        let held = |name: &str| self.switches.pauses.get(name).is_some_and(|(p, _)| p.limit.kind == LimitKind::Operator);
-        match wish.trim() {
-            "none" => Err(format!("the setting {setting} is none")),
-            "auto" => {
-                // Whoever keeps a session is an agent; an endpoint that only answers is not.
-                let fits = |b: &&crate::config::Backend| b.uses_model() && b.resumes() && b.reviews && !held(&b.name) && (self.usable)(b);
-                let free = |b: &&crate::config::Backend| !self.switches.pauses.contains_key(&b.name);
-                let mut all = self.backends.values().filter(fits);
-                let first = all.clone().find(free).or_else(|| all.next());
-                first.map(|b| b.name.clone()).ok_or_else(|| {
-                    format!("no agent is installed and signed in: `orc backend ls` says what is missing ({setting} = \"auto\")")
-                })
-            }
-            name if self.backends.contains_key(name) => Ok(name.to_owned()),
-            name => Err(format!("there is no backend `{name}`, which the setting {setting} names: `orc backend ls`")),
-        }
+        agent(&self.backends, &self.switches.pauses, self.usable, setting, wish)
     }
 
     /// Looks for an agent again in a while.

@@ -289,6 +289,11 @@ fn entries(model: &Model) -> Vec<Entry> {
         let words = format!("{} schedule {}", if row.enabled { "disable" } else { "enable" }, row.name);
         let command = Command::SetCron { name: row.name.clone(), enabled: Some(!row.enabled) };
         all.push(entry(words.clone(), text::clean_line(&row.schedule).into_owned(), send(command, &words)));
+        if row.enabled_by == "operator" {
+            let words = format!("reset schedule {}", row.name);
+            let command = Command::SetCron { name: row.name.clone(), enabled: None };
+            all.push(entry(words.clone(), "leave it to cron.toml whether it is on", send(command, &words)));
+        }
         if let Some(command) = model.cron.run(&row.name) {
             let words = format!("run schedule {}", row.name);
             all.push(entry(words.clone(), "fire it now", send(command, &words)));

@@ -14,6 +14,7 @@ fn fire(id: i64, name: &str, minutes: i64, outcome: FireOutcome, state: Option<J
         recorded_at: ago(minutes * 60),
         outcome,
         missed: 0,
+        project: None,
         job: state.map(|_| JobId(1400 + id)),
         job_state: state,
         manual: false,
@@ -79,7 +80,7 @@ fn schedules() -> (CronView, Vec<Fire>) {
             collides: Vec::new(),
         });
     }
-    view.jobs.insert("status-snapshot".to_owned(), JobSpec::new("Status snapshot", "shell", "orc doctor"));
+    view.jobs.insert("status-snapshot".to_owned(), (JobSpec::new("Status snapshot", "shell", "orc doctor"), false));
     let mut past = vec![
         fire(31, "status-snapshot", 15, FireOutcome::Fired, Some(JobState::Running)),
         fire(30, "status-snapshot", 30, FireOutcome::Fired, Some(JobState::Failed)),
@@ -137,7 +138,9 @@ fn keys_switch_run_and_open() {
     c.keys("k t");
     assert!(c.commands().is_empty() && c.screen().contains("there is no skill"), "{}", c.screen());
     c.keys("g t");
-    assert!(matches!(&c.commands()[..], [Command::RunCron { name, spec }] if name == "status-snapshot" && spec.prompt == "orc doctor"));
+    assert!(
+        matches!(&c.commands()[..], [Command::RunCron { name, spec, each_project: false }] if name == "status-snapshot" && spec.prompt == "orc doctor")
+    );
     // Undo takes a switch back.
     c.effects.clear();
     c.replies.push(orc::domain::Applied::Done {

@@ -14,6 +14,7 @@ mod memory;
 mod messages;
 mod plans;
 mod reviewers;
+mod schedules;
 mod settings;
 mod trees;
 

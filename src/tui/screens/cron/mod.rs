@@ -128,7 +128,7 @@ impl Clockwork {
 
     /// What fires a schedule now.
     pub fn run(&self, name: &str) -> Option<Command> {
-        let spec = self.view.jobs.get(name)?.clone();
-        Some(Command::RunCron { name: name.to_owned(), spec: Box::new(spec) })
+        let (spec, each_project) = self.view.jobs.get(name)?.clone();
+        Some(Command::RunCron { name: name.to_owned(), spec: Box::new(spec), each_project })
     }
 }

@@ -127,6 +127,7 @@ fn draw_row(r: &CronRow, mut pen: Pen<'_>, look: &Look<'_>) {
     let remark = match (&r.problem, r.every) {
         (Some(problem), _) if r.enabled => (problem.clone(), t.warn),
         (_, n) if n > 1 && r.enabled => (format!("every {n}: nothing to do {}×", r.quiet), t.info),
+        _ if r.enabled_by == "operator" => ("by you".to_owned(), t.dim),
         _ => (String::new(), t.dim),
     };
     pen.put(&remark.0, remark.1);
@@ -147,6 +148,10 @@ fn outcome(f: &Fire, t: &Theme) -> (&'static str, String, Style) {
         (FireOutcome::BackedOff, _) => ("◌", "backed off".to_owned(), t.info),
         (FireOutcome::Refused, _) => ("✗", "refused".to_owned(), t.fail),
     }
+}
+
+fn switched(r: &CronRow) -> String {
+    format!("switched {} by you", if r.enabled { "on" } else { "off" })
 }
 
 fn tokens(n: u64) -> String {
@@ -230,7 +235,7 @@ fn facts(r: &CronRow, p: &Sheet<'_>, out: &mut Vec<DocLine>) {
         all.push(format!("jitter up to {}", text::duration(r.jitter_ms)));
     }
     if r.enabled_by == "operator" {
-        all.push(format!("switched {} by you", if r.enabled { "on" } else { "off" }));
+        all.push(format!("{}: `orc cron reset` leaves it to cron.toml again", switched(r)));
     }
     out.extend(DocLine::wrapped(&all.join(" · "), p.width, t.dim));
     if r.every > 1 {
@@ -273,6 +278,9 @@ fn past(c: &Clockwork, p: &Sheet<'_>, out: &mut Vec<DocLine>) {
         }
         if f.tokens > 0 {
             spans.push(Span::styled(format!("{} tokens ", text::count(f.tokens)), t.dim));
+        }
+        if let Some(project) = f.project {
+            spans.push(Span::styled(format!("project {project} "), t.text));
         }
         if f.manual {
             spans.push(Span::styled("by hand ", t.dim));
