@@ -209,6 +209,10 @@ impl State {
             let remedy = format!(": orc plan show {}, then approve or reject", plan.id);
             say(Severity::Warn, format!("plan {} waits for a yes or no: {}", plan.id, plan.title), &remedy, plan.job);
         }
+        for project in &self.pending {
+            let remedy = format!(": look, then orc project approve {0} or reject {0}", project.id);
+            say(Severity::Warn, format!("project {} says it is done: {}", project.id, project.title), &remedy, None);
+        }
         if let Some(age) = self.queue.oldest().map(|t| now.since(t))
             && age > self.capacity.limits.starvation_after
         {
