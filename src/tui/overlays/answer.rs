@@ -159,10 +159,14 @@ impl Question {
             snapshot: &model.snapshot,
             projects: &model.options.choices.projects,
         };
-        let mut text = text::paragraphs(&self.card.asked.question, room, t.title, t.text);
         let reviews = self.card.asked.job.and_then(|job| model.approvals.rounds_of(job));
-        if let Some(says) = reviews.and_then(judged) {
-            text.extend(text::wrap(Line::styled(says, t.info), room, 0));
+        let scores = reviews.and_then(judged).filter(|_| self.card.kind() == CardKind::Review);
+        let mut text = text::paragraphs(&self.card.asked.question, room, t.title, t.text);
+        if let Some(says) = scores {
+            // what it came to stands before the list of fixes, which may be long
+            let first = self.card.asked.question.lines().next().unwrap_or_default();
+            let at = text::paragraphs(first, room, t.title, t.text).len().min(text.len());
+            text.splice(at..at, text::wrap(Line::styled(says, t.info), room, 0));
         }
         if let Some((says, style)) = deadline(&self.card, &page) {
             text.extend(text::wrap(Line::styled(text::clean_line(&says).into_owned(), style), room, 0));
@@ -186,7 +190,9 @@ impl Question {
         let mut lines = Vec::new();
         let plain = |says: &str, style| text::wrap(Line::styled(text::clean_line(says).into_owned(), style), room, 0);
         for (n, choice) in self.card.asked.choices.iter().enumerate() {
-            for (i, line) in plain(&choice.label, label).into_iter().enumerate() {
+            let default = self.card.asked.default.as_ref().is_some_and(|d| d.eq_ignore_ascii_case(&choice.key));
+            let says = format!("{}{}", choice.label, if default { " (default)" } else { "" });
+            for (i, line) in plain(&says, label).into_iter().enumerate() {
                 lines.push((if i == 0 { (n + 1).to_string() } else { String::new() }, line));
             }
             if !choice.detail.is_empty() {

@@ -136,8 +136,8 @@ fn the_text_scrolls_and_the_options_stay() {
         }
     }
     assert!(!c.screen().contains("20. Refuse"));
-    let screen = c.keys("G").screen();
-    assert!(screen.contains("20. Refuse") && screen.contains("Scores by round: none, 0.62"), "{screen}");
+    assert!(c.screen().contains("Scores by round: none, 0.62"), "{}", c.screen());
+    assert!(c.keys("G").screen().contains("20. Refuse"), "{}", c.screen());
     // With nine wordy options each has a line, and something of the text still shows.
     let wordy = |n: usize| format!("k{n}:Option {n}:{}", "a detail that goes on and on ".repeat(6)).parse().unwrap();
     let mut many = world::card(11);

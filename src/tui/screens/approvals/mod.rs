@@ -257,7 +257,7 @@ impl Approvals {
     }
 
     fn rounds_for(&self, card: DecisionId, s: &Snapshot) -> &[Review] {
-        let job = s.cards.iter().find(|c| c.id == card).and_then(|c| c.asked.job);
+        let job = s.cards.iter().find(|c| c.id == card && c.kind() == CardKind::Review).and_then(|c| c.asked.job);
         job.and_then(|job| self.rounds_of(job)).unwrap_or_default()
     }
 

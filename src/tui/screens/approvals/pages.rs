@@ -61,7 +61,17 @@ pub fn deadline(card: &Decision, p: &Sheet<'_>) -> Option<(String, Style)> {
 pub fn card(id: DecisionId, reviews: &[Review], p: &Sheet<'_>) -> Vec<DocLine> {
     let Some(card) = p.snapshot.cards.iter().find(|c| c.id == id) else { return Vec::new() };
     let t = p.theme;
-    let mut all = heading(&card.asked.question, p);
+    // of a deadlock, what it came to and the options come before the list of fixes, which may be long
+    let (first, fixes) = match judged(reviews).and(card.asked.question.split_once('\n')) {
+        Some((first, fixes)) => (first, fixes),
+        None => (card.asked.question.as_str(), ""),
+    };
+    let mut all = heading(first, p);
+    if let Some(says) = judged(reviews) {
+        all.pop();
+        all.extend(text::wrap(Line::styled(says, t.info), p.width, 0).into_iter().map(DocLine::of));
+        all.push(DocLine::default());
+    }
     for (n, choice) in card.asked.choices.iter().enumerate() {
         let default = if card.asked.default.as_ref().is_some_and(|d| d.eq_ignore_ascii_case(&choice.key)) { "  (default)" } else { "" };
         let line = Line::from(vec![
@@ -76,6 +86,10 @@ pub fn card(id: DecisionId, reviews: &[Review], p: &Sheet<'_>) -> Vec<DocLine> {
         }
     }
     all.push(DocLine::default());
+    if !fixes.is_empty() {
+        all.extend(text::paragraphs(fixes, p.width, t.text, t.text).into_iter().map(DocLine::of));
+        all.push(DocLine::default());
+    }
     if let Some((says, style)) = deadline(card, p) {
         all.extend(field("deadline", &says, p, style));
     }

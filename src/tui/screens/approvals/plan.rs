@@ -2,7 +2,7 @@
 
 use super::super::job::overview::Page as Sheet;
 use super::pages::{field, heading, project_name};
-use crate::domain::{Basis, PlanDocument, PlanId, PlanTask};
+use crate::domain::{Basis, PlanDocument, PlanId, PlanTask, ProjectId};
 use crate::tui::text;
 use crate::tui::widgets::{DocLine, Jump};
 use crate::wire::PlanDetail;
@@ -37,7 +37,7 @@ pub struct Shown<'a> {
 }
 
 /// What starts at once when a plan is approved, and what it comes to, a line each.
-pub fn begins(d: &PlanDetail) -> Vec<String> {
+pub fn begins(d: &PlanDetail, projects: &[(ProjectId, String)]) -> Vec<String> {
     let mut body = Vec::new();
     let Some(document) = &d.plan.document else { return body };
     body.push(text::clean_line(&document.goal).into_owned());
@@ -50,7 +50,10 @@ pub fn begins(d: &PlanDetail) -> Vec<String> {
         body.push(format!("Expected in all: {}.", total(preview)));
     }
     body.push(match d.plan.project {
-        Some(project) => format!("They belong to project {project}, at {}.", d.plan.priority),
+        Some(id) => {
+            let name = projects.iter().find(|(project, _)| *project == id).map(|(_, name)| format!(" ({name})")).unwrap_or_default();
+            format!("They belong to project {id}{name}, at {}.", d.plan.priority)
+        }
         None => format!("They get a project of their own, at {}.", d.plan.priority),
     });
     if let Some(note) = &d.plan.note {
@@ -92,7 +95,7 @@ pub fn page(id: PlanId, detail: Option<&PlanDetail>, shown: &Shown<'_>, p: &Shee
     if let Some(doc) = document {
         let policy =
             d.plan.on_failure.or(doc.on_failure).map_or_else(|| "as set (plan_on_failure)".to_owned(), |policy| policy.to_string());
-        all.extend(field("if one fails", &policy, p, t.text));
+        all.extend(field("on failure", &policy, p, t.text));
         if !doc.check.is_empty() {
             all.extend(field("done when", &doc.check, p, t.text));
         }

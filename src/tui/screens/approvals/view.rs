@@ -56,8 +56,8 @@ pub fn draw(model: &Model, body: Rect, buf: &mut Buffer) {
     let inner = pane(detail, buf, &Frame { title: &title, foot, focused: a.reading, ..Frame::default() }, t);
     if a.doc.lines.is_empty() && matches!(a.selected(), Some(Item::Talk) | None) {
         let key = model.options.keymap.key(Action::Message);
-        let says = format!("{key} writes a message: a question is answered, small work done, large work planned for your approval.");
-        empty(inner, buf, &["Nothing has been said yet.", &says], t);
+        let says = format!("{key} writes a message: a question is answered, small work done,");
+        empty(inner, buf, &["Nothing has been said yet.", &says, "large work planned for your approval."], t);
     } else {
         a.doc.draw(inner, buf, a.reading, t);
     }

@@ -40,7 +40,7 @@ pub fn approve(model: &mut Model) -> Vec<Effect> {
         Some(Item::Plan(id)) => {
             let Some(d) = plan(model, id) else { return say(model, Severity::Info, "one moment: the plan is being read") };
             let commands = vec![Command::ApprovePlan { plan: id, revision: Some(d.plan.revision) }];
-            let (title, body) = (format!("Approve plan {id}?"), begins(d));
+            let (title, body) = (format!("Approve plan {id}?"), begins(d, &model.options.choices.projects));
             confirm(model, Confirm { title, body, verb: "approve".into(), commands, awaits: None, enrich: None });
             Vec::new()
         }
