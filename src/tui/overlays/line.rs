@@ -104,7 +104,7 @@ impl Written {
     pub fn draw(&self, model: &Model, area: Rect, buf: &mut Buffer) {
         let t = model.theme();
         let (title, hint) = match self.about {
-            About::Message => ("Message", "a question is answered, small work done, large work planned for your approval".to_owned()),
+            About::Message => ("Message", "questions are answered, small work done, large work planned first".to_owned()),
             About::NewPlan => ("A plan", "what is to be reached; it is planned, and waits for your approval".to_owned()),
             About::RejectPlan(id) => ("Reject", format!("plan {id} goes back with this reason")),
             About::RejectProject(id) => ("Reject", format!("project {id} goes back with this reason")),

@@ -34,7 +34,7 @@ pub enum Overlay {
     Remember(Box<Remember>),
     Card(Box<Card>),
     Question(Box<Question>),
-    Line(Written),
+    Line(Box<Written>),
     /// The filter of the focused list, being typed. It is drawn in the key line; `before` comes back with Esc.
     Filter {
         input: Input,

@@ -167,7 +167,7 @@ fn do_(model: &mut Model, run: Run) -> Vec<Effect> {
         }
         Run::EditPlan(plan) => commands::edit_it(model, plan),
         Run::NewPlan => {
-            model.overlays.push(Overlay::Line(Written::new(About::NewPlan, Vec::new())));
+            model.overlays.push(Overlay::Line(Box::new(Written::new(About::NewPlan, Vec::new()))));
             Vec::new()
         }
         Run::Drain => commands::drain(model),

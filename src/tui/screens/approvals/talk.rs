@@ -103,3 +103,58 @@ impl Talk {
         self.said.iter().filter(|e| e.says == Says::Message && e.author == OPERATOR && !e.external).map(|e| e.text.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+
+    fn page(ids: std::ops::RangeInclusive<i64>) -> Vec<Entry> {
+        let one = |id| Entry {
+            id: EntryId(id),
+            at: Timestamp(id),
+            message: None,
+            says: Says::Reply,
+            author: "orc".to_owned(),
+            external: false,
+            text: String::new(),
+            job: None,
+            plan: None,
+            decision: None,
+            read: false,
+        };
+        ids.rev().map(one).collect()
+    }
+
+    #[test]
+    fn pages_join_and_a_gap_drops_what_is_older() {
+        let newest = Page { before: None, limit: PIECE };
+        let ids = |t: &Talk| (t.said.first().map(|e| e.id.0), t.said.last().map(|e| e.id.0), t.said.len());
+        let mut talk = Talk::default();
+        talk.asked(&newest);
+        assert!(!talk.take(&newest, page(11..=20), true));
+        assert!(talk.take(&Page { before: Some(11), limit: PIECE }, page(1..=10), false));
+        assert!(!talk.take(&Page { before: Some(11), limit: PIECE }, page(1..=10), false), "the same page twice");
+        assert_eq!(ids(&talk), (Some(1), Some(20), 20));
+        talk.take(&newest, page(15..=24), true);
+        assert_eq!((ids(&talk), talk.wants(true)), ((Some(1), Some(24), 24), None));
+        talk.take(&newest, page(91..=99), true);
+        assert_eq!(ids(&talk), (Some(91), Some(99), 9), "between 24 and 91 some never came");
+        assert!(talk.wants(true).is_some() && talk.wants(false).is_none());
+    }
+
+    #[test]
+    fn only_what_has_a_reader_is_reported_and_once() {
+        let newest = Page { before: None, limit: PIECE };
+        let mut talk = Talk::default();
+        talk.look();
+        assert_eq!(talk.report(3), None, "nothing has come");
+        talk.asked(&newest);
+        talk.take(&newest, page(1..=3), false);
+        assert_eq!((talk.report(3), talk.report(3)), (Some(EntryId(3)), None));
+        talk.take(&newest, page(1..=4), false);
+        assert_eq!(talk.report(1), None, "nobody is there");
+        talk.look();
+        assert_eq!(talk.report(1), Some(EntryId(4)));
+    }
+}

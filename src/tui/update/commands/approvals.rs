@@ -116,7 +116,7 @@ pub fn reject(model: &mut Model) {
         Some(Item::Card(_)) => return model.say(Severity::Info, "a question is answered with one of its options: enter opens it"),
         Some(Item::Talk) | None => return model.say(Severity::Info, "rejecting is for plans and projects"),
     };
-    model.overlays.push(Overlay::Line(Written::new(about, Vec::new())));
+    model.overlays.push(Overlay::Line(Box::new(Written::new(about, Vec::new()))));
 }
 
 /// Goes to a plan that was named, and opens it in the external editor.

@@ -24,7 +24,7 @@ pub fn write(model: &mut Model) {
         !all[at..].contains(text)
     });
     before.drain(..before.len().saturating_sub(KEPT));
-    model.overlays.push(Overlay::Line(Written::new(About::Message, before)));
+    model.overlays.push(Overlay::Line(Box::new(Written::new(About::Message, before))));
 }
 
 /// What was sent can be brought back.
@@ -52,6 +52,8 @@ pub fn talk(model: &mut Model) {
     model.approvals.cursor.select(Item::Talk);
     model.approvals.reading = true;
     model.approvals.talk.look();
+    // what it told of is on the screen now
+    model.toast = None;
 }
 
 /// What is read on the screen, by somebody who is there, counts as seen.
