@@ -52,6 +52,8 @@ pub fn tui(options: TuiOptions) -> Result<ExitCode> {
         choices: choices(&workspace, &settings),
         read_only: options.watch,
         clipboard: workspace.run_dir().join("clipboard"),
+        drafts: workspace.root().join("drafts"),
+        notices: settings.notices.clone(),
         scratch: workspace.run_dir(),
         stderr: Some(log.join("stderr.log")),
     };

@@ -41,7 +41,7 @@ mod why;
 mod worker;
 
 pub use error::{CliError, EXIT_CODES, Kind, Result};
-pub use tree::{EngineOptions, Host, TuiOptions, check as check_command, orc, pm};
+pub use tree::{EngineOptions, Host, TuiOptions, check as check_command, orc, pm, verbs};
 
 use std::io::Write;
 

@@ -307,14 +307,18 @@ fn show_task(cx: &mut Context, detail: &PlanDetail, key: &str) -> Result {
         return cx.out.value(task);
     }
     let or = |text: Option<&str>| text.unwrap_or("-").to_owned();
+    let list = |all: &[String]| if all.is_empty() { "-".to_owned() } else { all.join(", ") };
     cx.out.fields(&[
         ("task", task.key.clone()),
         ("title", task.title.clone()),
         ("kind", task.kind.to_string()),
         ("type", or(task.backend.as_deref())),
-        ("needs", if task.depends_on.is_empty() { "-".into() } else { task.depends_on.join(", ") }),
+        ("model", or(task.model.as_deref())),
+        ("persona", or(task.persona.as_deref())),
+        ("needs", list(&task.depends_on)),
         ("deliverable", if task.deliverable.is_empty() { "-".into() } else { task.deliverable.clone() }),
-        ("skills", if task.skills.is_empty() { "-".into() } else { task.skills.join(", ") }),
+        ("artefacts", list(&task.artefacts)),
+        ("skills", list(&task.skills)),
     ])?;
     cx.out.block(&format!("\n{}\n", task.prompt.trim()))
 }

@@ -157,6 +157,21 @@ pub fn check(program: &str, words: &[String]) -> std::result::Result<(), String>
     }
 }
 
+/// Every verb of `orc` that does something, as it is typed after the program's name.
+pub fn verbs() -> Vec<String> {
+    fn walk(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+        if !path.is_empty() && !command.is_subcommand_required_set() {
+            found.push(path.trim_start().to_owned());
+        }
+        for verb in command.get_subcommands().filter(|v| !v.is_hide_set()) {
+            walk(verb, &format!("{path} {}", verb.get_name()), found);
+        }
+    }
+    let mut found = Vec::new();
+    walk(&command::<Orc>(), "", &mut found);
+    found
+}
+
 /// The whole command of a program, with its help as it is shown.
 pub(super) fn command<P: CommandFactory>() -> clap::Command {
     help::dress(P::command())

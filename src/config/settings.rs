@@ -276,6 +276,9 @@ settings! {
     timezone: String = "system", Shape::Zone;
     /// Colours of the console for a dark or a light terminal; `auto` asks the terminal.
     theme: String = "auto", Shape::Word(&["auto", "dark", "light"]);
+    /// The terminal's own notifications (OSC 9) beside its bell when something starts to wait for you; `auto` sends them to terminals
+    /// that are known to have them, and through tmux, which hands them on if its `allow-passthrough` is on.
+    notices: String = "auto", Shape::Word(&["auto", "on", "off"]);
 
     per kind
 

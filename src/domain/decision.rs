@@ -1,5 +1,6 @@
 //! A question to the operator, as a card with options: whoever asked waits for the answer.
 
+use super::caps::HOLD;
 use super::words::words;
 use super::{AttemptId, DecisionId, JobId, ProjectId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,23 @@ words!(
         Cancelled = "cancelled",
     }
 );
+
+words!(
+    /// What a card is about.
+    CardKind {
+        /// Somebody at work asks.
+        Question = "question",
+        /// A message of the operator's own that can be read in several ways.
+        Clarification = "clarification",
+        /// A result that is not through its review.
+        Review = "review",
+        /// A spending cap that is reached.
+        Spending = "spending",
+    }
+);
+
+/// The option of a card of clarification whose answer is the remark.
+pub const IN_WORDS: &str = "go";
 
 /// One option of a card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +162,21 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// What it is about. Only the engine asks in its own name: about a job's review, about a cap, about a message.
+    pub fn kind(&self) -> CardKind {
+        match (self.asked_by.as_str(), self.asked.job) {
+            ("engine", Some(_)) => CardKind::Review,
+            ("engine", None) if self.asked.choice(HOLD).is_some() => CardKind::Spending,
+            ("engine", None) => CardKind::Clarification,
+            _ => CardKind::Question,
+        }
+    }
+
+    /// True for an option that says nothing without a remark.
+    pub fn wants_words(&self, key: &str) -> bool {
+        self.kind() == CardKind::Clarification && key.eq_ignore_ascii_case(IN_WORDS)
+    }
+
     /// True where nobody answered in time and there is no default to take.
     pub fn overdue(&self, now: Timestamp) -> bool {
         self.state == DecisionState::Open && self.asked.deadline.is_some_and(|t| t <= now)
@@ -215,6 +248,27 @@ mod tests {
         let lost = Question { default: Some("c".into()), ..good.clone() };
         assert_eq!(lost.check(NOW), Err(BadCard::Default { key: "c".into(), known: "a, b".into() }));
         assert_eq!(Question { deadline: Some(NOW), ..good }.check(NOW), Err(BadCard::Past(NOW)));
+    }
+
+    #[test]
+    fn a_card_is_of_the_kind_of_who_asks_and_about_what() {
+        let card = |by: &str, job: Option<i64>, options: &[&str]| Decision {
+            id: DecisionId(1),
+            asked: Question { job: job.map(JobId), ..question(options) },
+            asked_by: by.into(),
+            state: DecisionState::Open,
+            answer: None,
+            remark: None,
+            created_at: NOW,
+            answered_at: None,
+        };
+        assert_eq!(card("worker:web", Some(3), &["a:A", "b:B"]).kind(), CardKind::Question);
+        assert_eq!(card("operator", None, &["hold:A", "go:B"]).kind(), CardKind::Question);
+        assert_eq!(card("engine", Some(3), &["accept:A", "fail:B"]).kind(), CardKind::Review);
+        assert_eq!(card("engine", None, &["quarter:A", "hold:B"]).kind(), CardKind::Spending);
+        let unclear = card("engine", None, &["go:A", "drop:B"]);
+        assert_eq!(unclear.kind(), CardKind::Clarification);
+        assert!(unclear.wants_words("Go") && !unclear.wants_words("drop") && !card("x", None, &["go:A", "b:B"]).wants_words("go"));
     }
 
     #[test]

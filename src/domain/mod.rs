@@ -60,7 +60,7 @@ pub use cron::{
     BadSchedule, Catch, CronEntry, CronRow, CronStep, CronView, Due, Fire, FireOutcome, MOST_FIRES, NOTHING, Overlap, Quiet, Schedule,
     Upcoming, due, for_project, found_nothing, jitter, next_due, says_nothing,
 };
-pub use decision::{BadCard, Choice, Decision, DecisionState, Question};
+pub use decision::{BadCard, CardKind, Choice, Decision, DecisionState, IN_WORDS, Question};
 pub use dialect::Dialect;
 pub use dispatch::{BackendCapacity, Capacity, CapacityLimits, Named, held_by_caps, pick};
 pub use estimate::{Expected, reservation};

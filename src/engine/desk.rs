@@ -1,13 +1,15 @@
 //! The console's desk: a thread with a database connection of its own that answers questions and applies commands, so that
 //! neither the console nor the engine ever waits for the other.
 
+use super::channel::{CONSOLE, ConsoleFeed, Incoming, deliver};
 use super::health::{self, Site};
 use super::library::Library;
 use super::step::{self, StepError};
 use super::why;
 use crate::config::{Settings, Workspace, backends};
 use crate::domain::{
-    Attempt, AttemptId, Command, ComponentHealth, CostBy, JobId, JobPage, JobsFrom, MemoryId, PromptPart, WorkerId, components,
+    Attempt, AttemptId, Command, ComponentHealth, CostBy, JobId, JobPage, JobsFrom, MemoryId, PlanDocument, PromptPart, WorkerId,
+    components,
 };
 use crate::memory::Semantic;
 use crate::os::clock;
@@ -224,14 +226,29 @@ impl Open {
             spec.max_attempts = self.settings().max_attempts;
         }
         if let Command::EditPlan { document, .. } = &asked
-            && let Err(e) = document.check(self.settings().plan_max_tasks as usize)
+            && let Err(e) = self.plan_holds(document)
         {
             let applied = crate::domain::Applied::Refused { message: format!("that is no plan: {e}") };
             return Ok(Answer::Applied { command: command.clone(), applied });
         }
-        let applied = self.store()?.write(|tx| apply(tx, &asked, &who, now))?;
+        let applied = match &asked {
+            // What is said comes in as it does on every other channel.
+            Command::SendMessage { text, channel, from, project } if channel == CONSOLE => {
+                let incoming = Incoming { text, from: from.as_deref(), project: *project };
+                deliver(self.store()?, &ConsoleFeed::default(), &incoming, &who, now)?
+            }
+            _ => self.store()?.write(|tx| apply(tx, &asked, &who, now))?,
+        };
         (self.wake)();
         Ok(Answer::Applied { command: command.clone(), applied })
+    }
+
+    /// Whether a document is a plan, checked as a planner's is.
+    fn plan_holds(&mut self, document: &PlanDocument) -> Result<(), String> {
+        let settings = self.settings();
+        document.check(settings.plan_max_tasks as usize).map_err(|e| e.to_string())?;
+        let (known, _) = backends(&self.workspace, &settings).map_err(|e| e.to_string())?;
+        super::plans::check_names(document, &known, &self.workspace)
     }
 
     /// The settings as they stand in the file now; the last good ones while it has a mistake.

@@ -201,13 +201,17 @@ impl State {
             let _ = attempt;
         }
         for card in &self.feed.cards {
-            let remedy = format!(": answer, or orc decision show {}", card.id);
+            let remedy = format!("4 Approvals, or orc decision show {}", card.id);
             let late = if card.overdue(now) { " (overdue)" } else { "" };
             say(Severity::Warn, format!("asked: {}{late}", card.asked.question), &remedy, card.asked.job);
         }
         for plan in &self.proposed {
-            let remedy = format!(": orc plan show {}, then approve or reject", plan.id);
+            let remedy = format!("4 Approvals, or orc plan show {}", plan.id);
             say(Severity::Warn, format!("plan {} waits for a yes or no: {}", plan.id, plan.title), &remedy, plan.job);
+        }
+        for project in &self.pending {
+            let remedy = format!("4 Approvals, or orc project show {}", project.id);
+            say(Severity::Warn, format!("project {} says it is done: {}", project.id, project.title), &remedy, None);
         }
         if let Some(age) = self.queue.oldest().map(|t| now.since(t))
             && age > self.capacity.limits.starvation_after

@@ -65,7 +65,7 @@ impl Console<'_> {
     /// The operator's editor on `text`.
     pub(super) async fn edit(&mut self, text: &str) -> Result<Done, ConsoleError> {
         self.terminal.leave();
-        let outcome = match Editor::start(text, &self.scratch) {
+        let outcome = match Editor::start_as(text, &self.scratch, self.model.edits()) {
             Ok(mut editor) => match self.beside(&mut editor.guest).await? {
                 Ok(status) => status.map_err(EditorError::from).and_then(|status| editor.finish(status)),
                 Err(ending) => return Ok(Done::With(ending)),

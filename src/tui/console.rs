@@ -10,6 +10,7 @@ use super::hangup::Link;
 use super::input::{ESCAPE_PATIENCE, Input, Reader};
 use super::model::{Model, Options};
 use super::msg::{Effect, Msg};
+use super::notice::Notices;
 use super::run::{ConsoleError, Setup};
 use super::signals::{Signal, Signals};
 use super::terminal::{Line, Terminal};
@@ -54,12 +55,15 @@ pub struct Console<'a> {
     pub(super) signals: &'a mut Signals,
     snapshots: Option<watch::Receiver<Arc<Snapshot>>>,
     answers: Option<mpsc::Receiver<Answer>>,
-    model: Model,
+    pub(super) model: Model,
     pub(super) screen: Screen,
     reader: Reader,
     clipboard: PathBuf,
     pub(super) scratch: PathBuf,
     in_tmux: bool,
+    notices: Notices,
+    /// Where what was written and not taken is kept.
+    drafts: PathBuf,
     /// The earliest time for the next frame.
     next_frame: Instant,
     ticked: Instant,
@@ -124,6 +128,8 @@ impl<'a> Console<'a> {
             clipboard: setup.clipboard,
             scratch: setup.scratch,
             in_tmux: std::env::var_os("TMUX").is_some(),
+            notices: Notices::detect(&setup.notices),
+            drafts: setup.drafts,
             next_frame: now,
             ticked: now,
             escape: None,
@@ -144,6 +150,9 @@ impl<'a> Console<'a> {
             self.draw().map_err(ConsoleError::Broken)?;
             if self.flush() == Link::Gone {
                 return Ok(Ending::HungUp);
+            }
+            if self.screen.is_drained() {
+                self.model.shown();
             }
             let woken = self.woken().await.map_err(ConsoleError::Broken)?;
             if let Some(ending) = self.handle(woken).await? {
@@ -310,9 +319,19 @@ impl<'a> Console<'a> {
             Effect::OpenEditor { text } => self.edit(&text).await?,
             Effect::StepInto(step) => self.step(*step).await?,
             Effect::Copy(text) => Done::Says(self.copy(&text)),
-            Effect::Bell => {
-                self.screen.send(b"\x07");
+            Effect::Bell { says } => {
+                self.screen.send(&self.notices.bell(&says));
                 Done::Silently
+            }
+            Effect::Keep { name, text } => {
+                let file = self.drafts.join(name);
+                match clipboard::keep(&text, &file) {
+                    Ok(()) => Done::Silently,
+                    Err(error) => {
+                        let says = format!("what you wrote is kept here only, {} cannot be written: {error}", file.display());
+                        Done::Says(Msg::Say(Severity::Fail, says))
+                    }
+                }
             }
             Effect::Redraw => {
                 self.screen.redraw();

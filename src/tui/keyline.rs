@@ -8,7 +8,7 @@ use super::screens::dashboard::{LaneItem, Pane};
 use super::screens::job::Tab;
 use super::text;
 use super::update::{focused_job, focused_worker};
-use super::widgets::Pen;
+use super::widgets::{Jump, Pen};
 use crate::domain::{JobState, WorkerStatus};
 use crate::wire::EngineMode;
 use ratatui::buffer::Buffer;
@@ -39,6 +39,9 @@ pub(super) fn here(model: &Model) -> Keys {
         (None, View::Costs) => costs(model),
         (None, View::Health) => vec![(Retry, "look again"), (Down, "next component")],
     };
+    if model.snapshot.unread > 0 && !(model.open.is_empty() && model.view == View::Approvals) {
+        keys.insert(0, (Conversation, "read what was said"));
+    }
     if !model.undo.is_empty() {
         keys.push((Undo, "undo"));
     }
@@ -158,12 +161,22 @@ fn log(model: &Model, follow: bool) -> Keys {
 
 fn approvals(model: &Model) -> Keys {
     use Action::*;
-    let mut keys = match model.approvals.selected() {
-        Some(Item::Card(_)) => vec![(Open, "answer")],
-        Some(Item::Plan(_) | Item::Project(_)) => vec![(Approve, "approve"), (Reject, "reject"), (Open, "read")],
-        Some(Item::Talk) | None => vec![(Open, "read")],
+    let a = &model.approvals;
+    let jump = a.doc.jump().filter(|_| a.reading);
+    let mut keys = match (a.selected(), jump) {
+        (_, Some(Jump::Job(_))) => vec![(Open, "open job")],
+        (Some(Item::Plan(_)), Some(Jump::Task(_))) => vec![(Open, "unfold or fold"), (FoldAll, "all")],
+        (Some(Item::Card(_)), _) => vec![(Open, "answer")],
+        (Some(Item::Plan(_) | Item::Project(_)), _) if a.reading => Vec::new(),
+        (Some(Item::Talk), _) if a.reading => Vec::new(),
+        _ => vec![(Open, "read")],
     };
-    keys.extend([(Message, "message"), (NextPane, if model.approvals.reading { "list" } else { "in full" })]);
+    match a.selected() {
+        Some(Item::Plan(_)) => keys.extend([(Approve, "approve"), (Reject, "reject"), (Edit, "edit")]),
+        Some(Item::Project(_)) => keys.extend([(Approve, "approve"), (Reject, "reject")]),
+        _ => {}
+    }
+    keys.extend([(Message, "message"), (NextPane, if a.reading { "list" } else { "in full" })]);
     keys
 }
 fn costs(model: &Model) -> Keys {
@@ -266,8 +279,11 @@ pub(super) fn key_line(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Po
         }
         Some(Overlay::Remember(_)) => &[("ctrl-s", "save"), ("tab", "next field"), ("esc", "leave it as it was")],
         Some(Overlay::Card(_)) => &[("1", "the newer"), ("2", "the older"), ("3", "both"), ("esc", "later")],
-        Some(Overlay::Question(_)) => &[("1-9", "answer"), ("esc", "later")],
-        Some(Overlay::Line(_)) => &[("enter", "send"), ("esc", "drop it")],
+        Some(Overlay::Question(q)) if q.is_written() => &[("enter", "keep it"), ("ctrl-o", "editor"), ("esc", "no remark")],
+        Some(Overlay::Question(_)) => &[("1-9", "answer"), ("r", "add a remark"), ("↑↓", "scroll"), ("esc", "later")],
+        Some(Overlay::Line(_)) => {
+            &[("enter", "send"), ("alt-enter", "new line"), ("ctrl-o", "editor"), ("↑", "earlier"), ("esc", "drop it")]
+        }
         Some(Overlay::Leave(_)) => &[("enter", "hand over"), ("e", "end the engine"), ("esc", "stay")],
         None => &[],
     };

@@ -127,6 +127,8 @@ pub struct Model {
     pub(super) open: Vec<JobScreen>,
     pub(super) overlays: Vec<Overlay>,
     pub(super) draft: Option<Box<Form>>,
+    /// Messages that were sent or dropped here, oldest first: ↑ brings them back.
+    pub(super) written: Vec<String>,
     pub(super) toast: Option<Toast>,
     pub(super) batches: Vec<Batch>,
     pub(super) undo: Vec<Undo>,
@@ -157,6 +159,7 @@ impl Model {
             open: Vec::new(),
             overlays: Vec::new(),
             draft: None,
+            written: Vec::new(),
             toast: None,
             batches: Vec::new(),
             undo: Vec::new(),
@@ -179,6 +182,20 @@ impl Model {
     /// A frame of the present state has been handed to the terminal.
     pub fn drawn(&mut self) {
         self.dirty = false;
+    }
+
+    /// What was drawn last has gone out to the terminal. A card is only answered after that.
+    pub fn shown(&mut self) {
+        if !self.dirty
+            && let Some(Overlay::Question(question)) = self.overlays.last_mut()
+        {
+            question.seen = true;
+        }
+    }
+
+    /// The ending of the file that is given to the external editor, so that it is coloured as what it is.
+    pub(super) fn edits(&self) -> &'static str {
+        if self.approvals.editing.is_some() { "json" } else { "md" }
     }
 
     pub(super) fn touch(&mut self) {

@@ -47,8 +47,10 @@ pub enum Effect {
     StepInto(Box<Step>),
     /// To the operator's own clipboard (OSC 52).
     Copy(String),
-    /// Ring the terminal's bell: something new needs the operator.
-    Bell,
+    /// Ring the terminal's bell, and show this where the terminal can: something new needs the operator.
+    Bell { says: String },
+    /// Keep what was written, and could not be taken, in a file of this name among the drafts.
+    Keep { name: String, text: String },
     /// Forget what is on the terminal and draw everything (Ctrl-L).
     Redraw,
 }

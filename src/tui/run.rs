@@ -32,6 +32,10 @@ pub struct Setup {
     pub read_only: bool,
     /// Where copies are kept for terminals that drop OSC 52.
     pub clipboard: PathBuf,
+    /// Where what was written and could not be taken is kept.
+    pub drafts: PathBuf,
+    /// The setting `notices`: whether the terminal's own notifications are used with the bell.
+    pub notices: String,
     /// A private folder for the external editor's file.
     pub scratch: PathBuf,
     /// Takes what is printed on standard error while the console has the screen.

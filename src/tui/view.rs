@@ -105,6 +105,9 @@ fn header(model: &Model, area: Rect, buf: &mut Buffer) {
     if model.options.read_only {
         pen.gap(1).put(" watching ", t.badge);
     }
+    if s.unread > 0 {
+        pen.gap(1).put(&format!(" {} unread ", text::thousands(s.unread)), t.badge);
+    }
     let clock = text::clock(model.now, model.utc_offset, false);
     for room in [Room::Wide, Room::Tight, Room::Keys, Room::Here] {
         let tabs = tabs(model, room);

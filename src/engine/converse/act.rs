@@ -2,8 +2,8 @@
 
 use super::{OUTSIDE, TALK};
 use crate::domain::{
-    CONVERSATION, Choice, Class, JobSpec, Kind, Message, Origin, Priority, Question, Reading, Says, Timestamp, Triage, WorkerStatus, fill,
-    one_line, when,
+    CONVERSATION, Choice, Class, IN_WORDS, JobSpec, Kind, Message, Origin, Priority, Question, Reading, Says, Timestamp, Triage,
+    WorkerStatus, fill, one_line, when,
 };
 use crate::engine::learn::ends;
 use crate::engine::state::State;
@@ -117,7 +117,7 @@ impl State {
             .collect();
         if choices.is_empty() {
             let detail = "your answer stands in the remark".to_owned();
-            choices.push(Choice { key: "go".into(), label: "Go on".into(), detail });
+            choices.push(Choice { key: IN_WORDS.into(), label: "Go on".into(), detail });
         }
         choices.push(Choice { key: DROP.into(), label: "Never mind".into(), detail: "nothing is done".into() });
         let card = Question {

@@ -15,7 +15,7 @@ pub use form::Form;
 pub use help::Help;
 pub use leave::Leave;
 pub use line::{About, Written};
-pub use palette::{Palette, Run};
+pub use palette::{Palette, Run, VERBS, Way};
 pub use remember::{Card, Remember};
 
 use super::model::Model;
@@ -34,7 +34,7 @@ pub enum Overlay {
     Remember(Box<Remember>),
     Card(Box<Card>),
     Question(Box<Question>),
-    Line(Written),
+    Line(Box<Written>),
     /// The filter of the focused list, being typed. It is drawn in the key line; `before` comes back with Esc.
     Filter {
         input: Input,
@@ -68,7 +68,7 @@ impl Overlay {
             Overlay::Remember(form) => return form.draw(model, area, buf),
             Overlay::Card(card) => card.draw(model, area, buf),
             Overlay::Question(question) => question.draw(model, area, buf),
-            Overlay::Line(line) => return line.draw(model, area, buf),
+            Overlay::Line(line) => line.draw(model, area, buf),
             Overlay::Filter { .. } => {}
         }
         None

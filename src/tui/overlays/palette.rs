@@ -1,10 +1,15 @@
 //! Every command by name, with completion.
 
+mod verbs;
+
+pub use verbs::{VERBS, Way};
+
 use super::{Outcome, clear};
-use crate::domain::{Command, DecisionId, JobId, Lane, Priority, WorkerId};
+use crate::domain::{Command, DecisionId, JobId, Lane, PlanId, Priority, WorkerId};
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::msg::Effect;
+use crate::tui::screens::approvals::Item;
 use crate::tui::text;
 use crate::tui::widgets::{Frame, Input, Pen, pane};
 use crate::wire::EngineMode;
@@ -28,6 +33,15 @@ pub enum Run {
     Filter(String),
     /// Step into a worker's session.
     Step(WorkerId),
+    /// Go to something that waits.
+    Show(Item),
+    /// Approve something that waits, or open a question.
+    Approve(Item),
+    /// Send something back that waits.
+    Reject(Item),
+    EditPlan(PlanId),
+    /// Say what a plan is to reach.
+    NewPlan,
     /// End the engine once the last running job has ended; asks first.
     Drain,
     /// Answer a card, then open the next one.
@@ -173,6 +187,9 @@ impl Palette {
 
 /// Commands that were spelled out with a number.
 fn spelled(typed: &str) -> Vec<Entry> {
+    if let Some((words, help, number, run)) = verbs::numbered(typed) {
+        return vec![entry(format!("{words} {number}"), help, run)];
+    }
     let mut words = typed.split_whitespace();
     let (Some(verb), Some(arg)) = (words.next(), words.next()) else {
         return match typed.strip_prefix('#').and_then(|n| n.parse().ok()) {
@@ -218,9 +235,14 @@ fn entries(model: &Model) -> Vec<Entry> {
     let mut all = Vec::new();
     let named = [
         (Action::Dispatch, "dispatch"),
+        (Action::Message, "message"),
+        (Action::Conversation, "conversation"),
+        (Action::Approve, "approve"),
+        (Action::Reject, "reject"),
         (Action::Dashboard, "goto dashboard"),
         (Action::Jobs, "goto jobs"),
         (Action::Workers, "goto workers"),
+        (Action::Approvals, "goto approvals"),
         (Action::Memory, "goto memory"),
         (Action::Logs, "goto log"),
         (Action::Cron, "goto cron"),
@@ -252,12 +274,27 @@ fn entries(model: &Model) -> Vec<Entry> {
         }
     }
     let send = |command: Command, label: &str| Run::Send { commands: vec![command], label: label.to_owned() };
+    for plan in &s.plans {
+        for (words, run) in
+            [("approve", Run::Approve(Item::Plan(plan.id))), ("reject", Run::Reject(Item::Plan(plan.id))), ("edit", Run::EditPlan(plan.id))]
+        {
+            all.push(entry(format!("{words} plan {}", plan.id), text::clean_line(&plan.title).into_owned(), run));
+        }
+    }
+    for project in &s.pending {
+        for (words, run) in [("approve", Run::Approve(Item::Project(project.id))), ("reject", Run::Reject(Item::Project(project.id)))] {
+            all.push(entry(format!("{words} project {}", project.id), text::clean_line(&project.title).into_owned(), run));
+        }
+    }
+    all.push(entry("new plan", "say what is to be reached; it waits for your approval", Run::NewPlan));
     for card in &s.cards {
         for choice in &card.asked.choices {
             let words = format!("answer {} {}", card.id, text::clean_line(&choice.key));
             let help = format!("{} · {}", choice.label, card.asked.question);
             let command = Command::Answer { decision: card.id, key: choice.key.clone(), remark: None };
-            all.push(entry(words.clone(), text::clean_line(&help).into_owned(), send(command, &words)));
+            // one that is answered in words is opened
+            let run = if card.wants_words(&choice.key) { Run::Approve(Item::Card(card.id)) } else { send(command, &words) };
+            all.push(entry(words, text::clean_line(&help).into_owned(), run));
         }
     }
     let engine_paused = s.engine.mode == EngineMode::Paused;
@@ -315,6 +352,9 @@ fn entries(model: &Model) -> Vec<Entry> {
         // never run: Enter asks for the argument
         all.push(entry(words, help, Run::Action(Action::Palette)));
     }
+    for (words, help, _) in verbs::NUMBERED {
+        all.push(entry(format!("{words} <id>"), *help, Run::Action(Action::Palette)));
+    }
     for w in &s.workers {
         let paused = w.status == crate::domain::WorkerStatus::Paused;
         let name = text::clean_line(&w.name);
@@ -344,6 +384,9 @@ mod tests {
         assert_eq!(run("priority p1"), Some(Run::SetPriority(None, Priority::new(1).unwrap())));
         assert_eq!(run("priority 12 P4"), Some(Run::SetPriority(Some(JobId(12)), Priority::new(4).unwrap())));
         assert_eq!(run("filter two words"), Some(Run::Filter("two words".into())));
+        assert_eq!(run("approve plan #3"), Some(Run::Approve(Item::Plan(PlanId(3)))));
+        assert_eq!(run("cancel  question 9").map(|r| matches!(r, Run::Send { .. })), Some(true));
+        assert_eq!(run("approve plan it"), None);
         assert_eq!(run("kill it"), None);
         assert_eq!(run("kill"), None);
     }

@@ -6,4 +6,4 @@ mod wrap;
 
 pub use clean::{clean, clean_line, is_hidden};
 pub use figures::{age, bytes, clock, count, duration, local_times, moment, money, plural, thousands};
-pub use wrap::{fit, width, wrap};
+pub use wrap::{fit, paragraphs, width, wrap};

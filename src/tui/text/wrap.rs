@@ -83,6 +83,20 @@ pub fn wrap(line: Line<'static>, max: usize, indent: usize) -> Vec<Line<'static>
     lines
 }
 
+/// Text of several lines, harmless and each wrapped by itself: the first in one style, the others in another. What a numbered line
+/// goes on with stands below its words, not below its number.
+pub fn paragraphs(text: &str, max: usize, first: Style, rest: Style) -> Vec<Line<'static>> {
+    let clean = super::clean(text);
+    let lines = clean.trim_end().lines().enumerate();
+    lines.flat_map(|(n, line)| wrap(Line::styled(line.to_owned(), if n == 0 { first } else { rest }), max, number(line))).collect()
+}
+
+/// Columns of a line's number, `12. `; none for other lines.
+fn number(line: &str) -> usize {
+    let digits = line.chars().take_while(char::is_ascii_digit).count();
+    if (1..=3).contains(&digits) && line[digits..].starts_with(". ") { digits + 2 } else { 0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +121,13 @@ mod tests {
         assert_eq!(lines[1].spans[0].style, Style::new().bold());
         let text: Vec<String> = wrap(Line::raw("abcdefghij"), 4, 0).iter().map(ToString::to_string).collect();
         assert_eq!(text, ["abcd", "efgh", "ij"]);
+    }
+
+    #[test]
+    fn numbered_lines_stay_lines_and_hang_below_their_words() {
+        let text = "Not through:\n1. Close the file when it fails\n12. Add\u{1b}[31m a test\n";
+        let lines: Vec<String> = paragraphs(text, 18, Style::new().bold(), Style::new()).iter().map(ToString::to_string).collect();
+        assert_eq!(lines, ["Not through:", "1. Close the file", "   when it fails", "12. Add a test"]);
     }
 
     proptest! {

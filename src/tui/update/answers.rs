@@ -14,6 +14,7 @@ pub fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
         Answer::Jobs { filter, page, rows, counts, more } => model.jobs.take(&filter, &page, rows, counts, more),
         Answer::Job(detail) => {
             model.jobs.refresh_row(&detail.job);
+            model.approvals.take_job(&detail);
             for overlay in &mut model.overlays {
                 if let Overlay::Confirm(confirm) = overlay {
                     confirm.take(&detail);
@@ -48,8 +49,14 @@ pub fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
                 open.take_recalls(recalls.clone());
             }
         }
-        Answer::Plan(plan) => model.approvals.take_plan(plan),
-        Answer::Conversation { entries, .. } => model.approvals.take_said(entries),
+        Answer::Plan(plan) => {
+            let wanted = model.approvals.approves.take_if(|id| *id == plan.plan.id);
+            model.approvals.take_plan(plan);
+            if wanted.is_some() {
+                return commands::approve(model);
+            }
+        }
+        Answer::Conversation { page, entries, more } => model.approvals.take_said(&page, entries, more),
         Answer::Plans { .. } => {}
         Answer::Skills(rows) => model.skills.take(rows),
         Answer::Skill(detail) => model.skills.take_detail(detail),
@@ -93,10 +100,11 @@ fn answers(query: &Query, answer: &Answer) -> bool {
 }
 
 fn failed(model: &mut Model, query: Query, message: String) -> Vec<Effect> {
-    match query {
+    match query.clone() {
         Query::Command(command) => {
+            let effects = not_taken(model, &command, &message);
             batches::finished(model, &command, Err(message));
-            return Vec::new();
+            return effects;
         }
         Query::Jobs { .. } => model.jobs.give_up(),
         Query::Log { .. } => {
@@ -116,7 +124,8 @@ fn failed(model: &mut Model, query: Query, message: String) -> Vec<Effect> {
             model.health.give_up(&message);
             return Vec::new();
         }
-        Query::Step { .. } | Query::Recalls { .. } | Query::Plans { .. } | Query::Plan { .. } | Query::Conversation { .. } => {}
+        Query::Plan { .. } | Query::Conversation { .. } => model.approvals.give_up(query, &message),
+        Query::Step { .. } | Query::Recalls { .. } | Query::Plans { .. } => {}
         Query::Memory { .. } => model.overlays.retain(|o| !matches!(o, Overlay::Card(_))),
         Query::MemorySearch { .. } | Query::Memories { .. } => {
             // said in the pane: a toast for each letter that is typed says no more
@@ -133,6 +142,7 @@ fn failed(model: &mut Model, query: Query, message: String) -> Vec<Effect> {
             if let Some(open) = model.open.iter_mut().find(|j| j.id == job) {
                 open.error = Some(message.clone());
             }
+            model.approvals.give_up(query, &message);
         }
         Query::Transcript { attempt, .. } => {
             for open in model.open.iter_mut().filter(|j| j.transcript.attempt() == Some(attempt)) {
@@ -150,23 +160,48 @@ fn applied_(model: &mut Model, command: &Command, applied: Applied) -> Vec<Effec
     model.memories.touch();
     model.cron.touch();
     model.skills.touch();
+    model.approvals.touch();
     model.dash.recall.touch();
     for open in &mut model.open {
         open.touch();
     }
     match applied {
-        Applied::Done { message, undo } => batches::finished(model, command, Ok((message, undo))),
+        Applied::Done { message, undo } => {
+            if let Command::EditPlan { plan, .. } = command {
+                model.approvals.drafts.remove(plan);
+            }
+            batches::finished(model, command, Ok((message, undo)));
+        }
         Applied::Added { job, existing } => {
             let says = if existing { format!("job {job} is open already with the same dedup key") } else { format!("job {job} queued") };
             batches::finished(model, command, Ok((says, None)));
         }
         Applied::Planned { plan } => batches::finished(model, command, Ok((format!("plan {plan} is being made"), None))),
         Applied::Sent { .. } => batches::finished(model, command, Ok(("message sent".to_owned(), None))),
-        Applied::Refused { message } => batches::finished(model, command, Err(message)),
+        Applied::Refused { message } => {
+            let effects = not_taken(model, command, &message);
+            batches::finished(model, command, Err(message));
+            return effects;
+        }
         Applied::Stale { message } => {
             batches::forget(model, command);
-            return ask_again(model, command.clone(), message);
+            let mut effects = not_taken(model, command, &message);
+            effects.extend(ask_again(model, command.clone(), message));
+            return effects;
         }
+    }
+    Vec::new()
+}
+
+/// A command was not done: what stood for it being done is taken back, and what was written for it is kept.
+fn not_taken(model: &mut Model, command: &Command, why: &str) -> Vec<Effect> {
+    match command {
+        Command::Answer { decision, .. } => {
+            let others = model.overlays.iter().any(|o| matches!(o, Overlay::Question(_)));
+            model.approvals.not_answered(*decision, !others);
+        }
+        Command::EditPlan { plan, .. } => return commands::keep_plan(model, *plan, why),
+        _ => {}
     }
     Vec::new()
 }

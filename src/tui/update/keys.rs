@@ -16,6 +16,9 @@ use crossterm::event::{KeyCode, KeyEvent};
 /// Takes a key.
 pub fn press(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     let action = model.options.keymap.action(key);
+    if model.open.is_empty() && model.view == View::Approvals && model.approvals.talks() {
+        model.approvals.talk.look();
+    }
     match model.overlays.pop() {
         Some(overlay) => layer(model, overlay, key, action),
         None => action.map(|a| act(model, a)).unwrap_or_default(),
@@ -29,6 +32,7 @@ pub fn paste(model: &mut Model, pasted: &str) {
         Some(Overlay::Palette(palette)) => palette.paste(pasted),
         Some(Overlay::Remember(form)) => form.paste(pasted),
         Some(Overlay::Line(line)) => line.paste(pasted),
+        Some(Overlay::Question(question)) => question.paste(pasted),
         Some(Overlay::Filter { input, .. }) => {
             input.insert(pasted);
             let text = input.text().to_owned();
@@ -59,7 +63,7 @@ fn layer(model: &mut Model, mut overlay: Overlay, key: KeyEvent, action: Option<
         Overlay::Leave(leave) => leave.key(key, action),
         Overlay::Remember(form) => form.key(key),
         Overlay::Card(card) => card.key(key),
-        Overlay::Question(question) => question.key(key),
+        Overlay::Question(question) => question.key(key, action, model),
         Overlay::Line(line) => line.key(key),
         Overlay::Filter { input, before } => filter_key(model, input, before, key, action),
     };
@@ -74,6 +78,9 @@ fn layer(model: &mut Model, mut overlay: Overlay, key: KeyEvent, action: Option<
             return vec![Effect::OpenEditor { text }];
         }
         Outcome::Close => {
+            if let Overlay::Line(line) = &overlay {
+                commands::dropped(model, line);
+            }
             if let Overlay::Form(form) = overlay {
                 if !form.prompt().trim().is_empty() {
                     let key = model.options.keymap.key(Action::Dispatch);
@@ -83,6 +90,9 @@ fn layer(model: &mut Model, mut overlay: Overlay, key: KeyEvent, action: Option<
             }
         }
         Outcome::Run(run) => {
+            if let Overlay::Line(line) = &overlay {
+                commands::remember(model, line);
+            }
             if let Overlay::Form(form) = overlay {
                 if model.options.read_only {
                     model.overlays.push(Overlay::Form(form));
@@ -146,6 +156,20 @@ fn do_(model: &mut Model, run: Run) -> Vec<Effect> {
             Vec::new()
         }
         Run::Step(worker) => commands::step_id(model, worker),
+        Run::Show(item) => {
+            commands::show(model, item);
+            Vec::new()
+        }
+        Run::Approve(item) => commands::approve_it(model, item),
+        Run::Reject(item) => {
+            commands::reject_it(model, item);
+            Vec::new()
+        }
+        Run::EditPlan(plan) => commands::edit_it(model, plan),
+        Run::NewPlan => {
+            model.overlays.push(Overlay::Line(Box::new(Written::new(About::NewPlan, Vec::new()))));
+            Vec::new()
+        }
         Run::Drain => commands::drain(model),
         Run::Answer { decision, command } => {
             let effects = batches::send(model, "answer", vec![command]);
@@ -179,7 +203,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             go(model, View::Approvals);
             model.approvals.reading = false;
         }
-        Action::Message => model.overlays.push(Overlay::Line(Written::new(About::Message))),
+        Action::Message => commands::write(model),
+        Action::Conversation => commands::talk(model),
         Action::Approve => return commands::approve(model),
         Action::Reject => commands::reject(model),
         Action::Logs => go(model, View::Logs),
@@ -221,7 +246,10 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Kill if model.open.is_empty() && model.view == View::Memory => return commands::forget(model),
         Action::Kill => return commands::kill(model),
         Action::Veto => return commands::veto(model),
+        Action::Edit if model.open.is_empty() && model.view == View::Approvals => return commands::edit_plan(model),
         Action::Edit => return commands::edit(model),
+        Action::Fold if model.open.is_empty() && model.view == View::Approvals => _ = model.approvals.fold(),
+        Action::FoldAll if model.open.is_empty() && model.view == View::Approvals => model.approvals.fold_all(),
         Action::Settle => return commands::settle(model),
         Action::Retry if model.open.is_empty() && model.view == View::Skills => return commands::roll_back(model),
         Action::Pause if model.open.is_empty() && model.view == View::Skills => return commands::pin(model),

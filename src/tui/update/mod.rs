@@ -14,7 +14,7 @@ use super::overlays::Overlay;
 use super::screens::job::overview::Page;
 use super::screens::{approvals, costs, cron, dashboard, health, job, jobs, memory, skills, workers};
 use super::view::body;
-use crate::domain::Timestamp;
+use crate::domain::{Says, Timestamp, one_line};
 use crate::wire::{EngineMode, Query, Severity, Snapshot};
 use crossterm::event::KeyEventKind;
 use std::sync::Arc;
@@ -40,13 +40,20 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Snapshot(snapshot) => take_snapshot(model, snapshot),
         Msg::Answer(answer) => answers::take(model, *answer),
-        Msg::EditorDone(Ok(text)) => {
-            if let Some(Overlay::Form(form)) = model.overlays.last_mut() {
-                form.set_prompt(&text);
+        Msg::EditorDone(Ok(text)) => match (model.approvals.editing.take(), model.overlays.last_mut()) {
+            (Some(editing), _) => commands::edited(model, editing, &text),
+            (None, overlay) => {
+                match overlay {
+                    Some(Overlay::Form(form)) => form.set_prompt(&text),
+                    Some(Overlay::Line(line)) => line.take(&text),
+                    Some(Overlay::Question(question)) => question.take(&text),
+                    _ => {}
+                }
+                Vec::new()
             }
-            Vec::new()
-        }
+        },
         Msg::EditorDone(Err(why)) => {
+            model.approvals.editing = None;
             model.say(Severity::Fail, why);
             Vec::new()
         }
@@ -127,9 +134,37 @@ fn take_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Effect> {
             model.say(Severity::Info, "connected again");
         }
     }
+    let reminder = told(model, &old, &new);
+    if old.engine.mode == EngineMode::Starting {
+        return Vec::new();
+    }
     let urgent = |s: &Snapshot| s.attention.iter().filter(|a| a.severity > Severity::Info).count();
-    let asks = approvals::newly(&old, &new);
-    if old.engine.mode != EngineMode::Starting && (urgent(&new) > urgent(&old) || asks) { vec![Effect::Bell] } else { Vec::new() }
+    // the newest trouble: what the last snapshot did not say
+    let trouble = || {
+        let known = |says: &str| old.attention.iter().any(|o| o.says == says);
+        let new = new.attention.iter().filter(|a| a.severity > Severity::Info).find(|a| !known(&a.says));
+        new.map_or_else(|| "something needs you".to_owned(), |a| a.says.clone())
+    };
+    let says = approvals::newly(&old, &new).into_iter().next().or(reminder);
+    let says = says.or_else(|| (urgent(&new) > urgent(&old)).then(trouble));
+    says.map(|says| Effect::Bell { says }).into_iter().collect()
+}
+
+/// Tells the operator what has been said to them, wherever they are; what of it is a reminder.
+fn told(model: &mut Model, old: &Snapshot, new: &Snapshot) -> Option<String> {
+    let news = model.approvals.talk.news(old, new);
+    let last = news.last()?;
+    let reminder = news.iter().rev().find(|e| e.says == Says::Reminder).map(|e| one_line(&e.text, 200));
+    // at a start all of it is old, and who reads the conversation sees it there
+    let there = model.open.is_empty() && model.view == View::Approvals && model.approvals.talks();
+    if old.engine.mode != EngineMode::Starting && !there {
+        let key = model.options.keymap.key(super::keymap::Action::Conversation);
+        let more = if news.len() > 1 { format!(" (and {} more)", news.len() - 1) } else { String::new() };
+        let severity = if reminder.is_some() { Severity::Warn } else { Severity::Info };
+        let text = format!("{}: {}{more} · {key} reads it", last.says, one_line(&last.text, 160));
+        model.say(severity, text);
+    }
+    reminder
 }
 
 /// Brings every place on the screen up to date with rows and room.
@@ -265,11 +300,12 @@ fn wants(model: &mut Model) -> Vec<Effect> {
                 }
             }
             View::Approvals => {
-                if let Some(query) = model.approvals.wants()
+                if let Some(query) = model.approvals.wants(&model.snapshot)
                     && ask(&mut model.asked, &query, &mut effects)
                 {
                     model.approvals.asked(&query);
                 }
+                effects.extend(commands::seen(model));
             }
             View::Memory => {
                 let busy = model.asked.iter().any(|q| matches!(q, Query::Memories { .. } | Query::MemorySearch { .. }));

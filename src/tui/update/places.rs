@@ -53,8 +53,9 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     if model.view == View::Approvals {
         match (model.approvals.selected(), model.approvals.doc.jump().filter(|_| model.approvals.reading)) {
             (_, Some(Jump::Job(id))) => open_job(model, id, None),
+            (_, Some(Jump::Task(_))) => _ = model.approvals.fold(),
             (Some(Item::Card(id)), _) => commands::open_card(model, id),
-            (Some(Item::Talk), _) => return commands::read_talk(model),
+            (Some(Item::Talk), _) => commands::talk(model),
             _ => model.approvals.reading = true,
         }
         return Vec::new();

@@ -15,6 +15,8 @@ pub enum Jump {
     Job(JobId),
     Attempt(AttemptId),
     Memory(MemoryId),
+    /// A task of the plan on the screen, by its place: it unfolds.
+    Task(usize),
 }
 
 /// One line, already wrapped.

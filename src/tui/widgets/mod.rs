@@ -7,6 +7,7 @@ mod doc;
 mod input;
 mod pane;
 mod pen;
+mod prose;
 mod terms;
 
 pub use ascii::fold;
@@ -16,4 +17,5 @@ pub use doc::{Doc, DocLine, Jump};
 pub use input::Input;
 pub use pane::{Frame, center, empty, pane, position};
 pub use pen::Pen;
+pub use prose::Prose;
 pub use terms::{terms, terms_line};

@@ -23,6 +23,9 @@ pub struct Console {
     pub memories: Vec<Memory>,
     /// The schedules, and the past of whichever is asked for.
     pub cron: (orc::domain::CronView, Vec<orc::domain::Fire>),
+    /// Plans that can be looked at, and the whole conversation, oldest first.
+    pub plans: Vec<orc::wire::PlanDetail>,
+    pub said: Vec<orc::domain::Entry>,
     /// Rounds of review of whatever job is opened.
     pub reviews: Vec<orc::domain::Review>,
     /// What the next commands come to; else `Done`.
@@ -73,6 +76,8 @@ impl Console {
             transcript: transcript(),
             memories: world::memories(),
             cron: Default::default(),
+            plans: Vec::new(),
+            said: Vec::new(),
             reviews: Vec::new(),
             replies: Vec::new(),
             effects: Vec::new(),
@@ -139,6 +144,7 @@ impl Console {
         let mut buf = Buffer::empty(area);
         self.cursor = view(&self.model, area, &mut buf);
         self.model.drawn();
+        self.model.shown();
         buf
     }
 
@@ -226,8 +232,15 @@ impl Console {
             }
             Query::Log { filter, page } => Answer::Log { filter, page, lines: Vec::new(), more: false },
             Query::Plans { page } => Answer::Plans { page, rows: Vec::new(), more: false },
-            Query::Plan { plan } => Answer::Failed { query, message: format!("there is no plan {plan}: `orc plan ls` lists them") },
-            Query::Conversation { page } => Answer::Conversation { page, entries: Vec::new(), more: false },
+            Query::Plan { plan } => match self.plans.iter().find(|d| d.plan.id == plan) {
+                Some(d) => Answer::Plan(Box::new(d.clone())),
+                None => Answer::Failed { query, message: format!("there is no plan {plan}: `orc plan ls` lists them") },
+            },
+            Query::Conversation { page } => {
+                let older = self.said.iter().rev().filter(|e| page.before.is_none_or(|b| e.id.0 < b));
+                let entries: Vec<_> = older.clone().take(page.limit).cloned().collect();
+                Answer::Conversation { page, more: older.count() > entries.len(), entries }
+            }
             Query::Worker { worker } => match self.snapshot.workers.iter().find(|w| w.id == worker) {
                 Some(w) => Answer::Worker(Box::new(WorkerDetail {
                     worker: w.clone(),

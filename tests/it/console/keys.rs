@@ -424,7 +424,7 @@ fn the_bell_rings_for_what_is_new_and_urgent_only() {
         a.says = "claude: login refused".into();
         s.attention.insert(0, a);
     });
-    assert_eq!(c.effects, [Effect::Bell]);
+    assert_eq!(c.effects, [Effect::Bell { says: "claude: login refused".into() }]);
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! The console's pure core: keys and values in, effects and buffers out.
 
+mod approvals;
 mod cron;
 mod desk;
 mod keys;
+mod palette;
 mod picture;
 mod robust;
 mod screens;
 mod skills;
+mod waiting;
 mod world;

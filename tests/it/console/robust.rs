@@ -14,6 +14,10 @@ const KEYS: &[&str] = &[
     "1",
     "2",
     "3",
+    "4",
+    "m",
+    "M",
+    "r",
     "5",
     "6",
     "v",
@@ -65,7 +69,7 @@ const KEYS: &[&str] = &[
 ];
 
 fn snapshots() -> Vec<Snapshot> {
-    vec![world::empty(), world::busy(), world::trouble(), Snapshot::starting(world::NOW, String::new())]
+    vec![world::empty(), super::waiting::all(), world::trouble(), Snapshot::starting(world::NOW, String::new())]
 }
 
 proptest! {

@@ -7,4 +7,5 @@ mod panic;
 mod pty;
 mod ssh;
 mod stepping;
+mod waiting;
 mod workspace;

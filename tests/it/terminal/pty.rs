@@ -23,6 +23,8 @@ pub struct Seen {
 #[derive(Default)]
 pub struct Heard {
     pub bells: usize,
+    /// OSC 9: what the terminal was to show beside the bell.
+    pub notices: Vec<String>,
     /// OSC 52: what was put on the clipboard, still in base64.
     pub copied: Vec<u8>,
 }
@@ -30,6 +32,12 @@ pub struct Heard {
 impl vt100::Callbacks for Heard {
     fn audible_bell(&mut self, _: &mut vt100::Screen) {
         self.bells += 1;
+    }
+
+    fn unhandled_osc(&mut self, _: &mut vt100::Screen, params: &[&[u8]]) {
+        if let [b"9", says @ ..] = params {
+            self.notices.push(String::from_utf8_lossy(&says.join(&b";"[..])).into_owned());
+        }
     }
 
     fn copy_to_clipboard(&mut self, _: &mut vt100::Screen, _: &[u8], data: &[u8]) {

@@ -1,24 +1,45 @@
 //! One thing that waits, in full: with all that a decision needs.
 
 use super::super::job::overview::Page as Sheet;
-use crate::domain::{Basis, Decision, DecisionId, Entry, PlanId, ProjectId, Says};
+use super::super::job::rounds;
+use crate::domain::{CardKind, Decision, DecisionId, Entry, ProjectId, Review, Says};
 use crate::tui::text;
 use crate::tui::widgets::{DocLine, Jump};
-use crate::wire::PlanDetail;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-fn field(name: &'static str, value: &str, p: &Sheet<'_>, style: Style) -> Vec<DocLine> {
+pub(super) fn field(name: &'static str, value: &str, p: &Sheet<'_>, style: Style) -> Vec<DocLine> {
     let line =
         Line::from(vec![Span::styled(format!("{name:<11}"), p.theme.dim), Span::styled(text::clean_line(value).into_owned(), style)]);
     text::wrap(line, p.width, 11).into_iter().map(DocLine::of).collect()
 }
 
-fn heading(says: &str, p: &Sheet<'_>) -> Vec<DocLine> {
-    let line = Line::styled(text::clean_line(says).into_owned(), p.theme.title);
-    let mut all: Vec<DocLine> = text::wrap(line, p.width, 0).into_iter().map(DocLine::of).collect();
+pub(super) fn heading(says: &str, p: &Sheet<'_>) -> Vec<DocLine> {
+    let mut all: Vec<DocLine> = text::paragraphs(says, p.width, p.theme.title, p.theme.text).into_iter().map(DocLine::of).collect();
     all.push(DocLine::default());
     all
+}
+
+/// A kind of card: its mark, its word in the list, its name.
+pub fn kind_of(kind: CardKind) -> (&'static str, &'static str, &'static str) {
+    match kind {
+        CardKind::Question => ("?", "question", "Question"),
+        CardKind::Clarification => ("?", "unclear", "Unclear message"),
+        CardKind::Review => ("▲", "review", "Review deadlock"),
+        CardKind::Spending => ("$", "spending", "Spending hold"),
+    }
+}
+
+/// What the rounds of a review came to, in a line; `None` before there is one.
+pub fn judged(reviews: &[Review]) -> Option<String> {
+    let last = reviews.last()?;
+    let scores: Vec<String> = reviews.iter().map(|r| r.score.map_or_else(|| "none".to_owned(), |s| format!("{s:.2}"))).collect();
+    let tests = match last.tests_passed {
+        Some(true) => "; tests pass",
+        Some(false) => "; tests fail",
+        None => "",
+    };
+    Some(format!("Scores by round: {}, of {:.2} needed{tests}", scores.join(", "), last.threshold))
 }
 
 /// How long a card still waits, and what happens then.
@@ -37,10 +58,20 @@ pub fn deadline(card: &Decision, p: &Sheet<'_>) -> Option<(String, Style)> {
 }
 
 /// A question with its options.
-pub fn card(id: DecisionId, p: &Sheet<'_>) -> Vec<DocLine> {
+pub fn card(id: DecisionId, reviews: &[Review], p: &Sheet<'_>) -> Vec<DocLine> {
     let Some(card) = p.snapshot.cards.iter().find(|c| c.id == id) else { return Vec::new() };
     let t = p.theme;
-    let mut all = heading(&card.asked.question, p);
+    // of a deadlock, what it came to and the options come before the list of fixes, which may be long
+    let (first, fixes) = match judged(reviews).and(card.asked.question.split_once('\n')) {
+        Some((first, fixes)) => (first, fixes),
+        None => (card.asked.question.as_str(), ""),
+    };
+    let mut all = heading(first, p);
+    if let Some(says) = judged(reviews) {
+        all.pop();
+        all.extend(text::wrap(Line::styled(says, t.info), p.width, 0).into_iter().map(DocLine::of));
+        all.push(DocLine::default());
+    }
     for (n, choice) in card.asked.choices.iter().enumerate() {
         let default = if card.asked.default.as_ref().is_some_and(|d| d.eq_ignore_ascii_case(&choice.key)) { "  (default)" } else { "" };
         let line = Line::from(vec![
@@ -55,6 +86,10 @@ pub fn card(id: DecisionId, p: &Sheet<'_>) -> Vec<DocLine> {
         }
     }
     all.push(DocLine::default());
+    if !fixes.is_empty() {
+        all.extend(text::paragraphs(fixes, p.width, t.text, t.text).into_iter().map(DocLine::of));
+        all.push(DocLine::default());
+    }
     if let Some((says, style)) = deadline(card, p) {
         all.extend(field("deadline", &says, p, style));
     }
@@ -76,68 +111,17 @@ pub fn card(id: DecisionId, p: &Sheet<'_>) -> Vec<DocLine> {
         p,
         t.dim,
     ));
+    if !reviews.is_empty() {
+        all.push(DocLine::default());
+        all.push(DocLine::of(Line::styled("Rounds of review", t.title)));
+        rounds::lines(reviews, p, &mut all);
+    }
     all
 }
 
-fn project_name(id: ProjectId, p: &Sheet<'_>) -> String {
+pub(super) fn project_name(id: ProjectId, p: &Sheet<'_>) -> String {
     let name = p.projects.iter().find(|(project, _)| *project == id).map(|(_, name)| format!(" {name}")).unwrap_or_default();
     format!("{id}{name}")
-}
-
-/// A plan's graph, with what each task is expected to use.
-pub fn plan(id: PlanId, detail: Option<&PlanDetail>, p: &Sheet<'_>) -> Vec<DocLine> {
-    let t = p.theme;
-    let Some(d) = detail else { return vec![DocLine::of(Line::styled("Reading the plan …", t.dim))] };
-    let document = d.plan.document.as_ref();
-    let mut all = heading(document.map_or(d.plan.request.as_str(), |doc| doc.goal.as_str()), p);
-    if let Some(preview) = &d.preview {
-        for branch in preview.tree(t.ascii) {
-            let task = branch.task;
-            let uses = format!("{}{}", text::count(task.tokens), task.cost_usd.map(|c| format!(" {}", text::money(c))).unwrap_or_default());
-            let room = p.width.saturating_sub(text::width(&branch.rails) + text::width(&uses) + 2).max(8);
-            let title = text::clean_line(&task.title).into_owned();
-            let also = if branch.also.is_empty() { String::new() } else { format!(" (also after {})", branch.also.join(", ")) };
-            let says = text::fit(&format!("{title} · {}{also}", task.kind), room).into_owned();
-            let gap = room.saturating_sub(text::width(&says)) + 2;
-            all.push(DocLine::of(Line::from(vec![
-                Span::styled(branch.rails, t.dim),
-                Span::styled(says, t.text),
-                Span::styled(format!("{:gap$}{uses}", ""), t.dim),
-            ])));
-        }
-        all.push(DocLine::default());
-        let total = &preview.total;
-        let known = preview.tasks.iter().filter(|task| task.basis == Basis::History).count();
-        let cost = total.cost_usd.map_or_else(|| "cost not known yet".to_owned(), |c| format!("about {}", text::money(c)));
-        let (low, high) = (text::count(total.low), text::count(total.high));
-        let says =
-            format!("{} tokens ({low} to {high}), {cost}; {known} of {} from experience", text::count(total.tokens), preview.tasks.len());
-        all.extend(field("in all", &says, p, t.text));
-    }
-    if let Some(doc) = document {
-        let policy =
-            d.plan.on_failure.or(doc.on_failure).map_or_else(|| "as set (plan_on_failure)".to_owned(), |policy| policy.to_string());
-        all.extend(field("if one fails", &policy, p, t.text));
-        if !doc.check.is_empty() {
-            all.extend(field("done when", &doc.check, p, t.text));
-        }
-        for (name, list) in [("assumes", &doc.assumptions), ("risks", &doc.risks)] {
-            for one in list {
-                all.extend(field(name, one, p, t.text));
-            }
-        }
-    }
-    all.extend(field("asked for", &d.plan.request, p, t.dim));
-    if let Some(project) = d.plan.project {
-        all.extend(field("project", &project_name(project, p), p, t.text));
-    }
-    if let Some(job) = d.plan.job {
-        let mut lines = field("planner", &format!("#{job}"), p, t.text);
-        lines.iter_mut().for_each(|l| l.jump = Some(Jump::Job(job)));
-        all.extend(lines);
-    }
-    all.extend(field("command", &format!("orc plan approve {id} · orc plan reject {id} --reason … · orc plan edit {id}"), p, t.dim));
-    all
 }
 
 /// A project that says it is done.

@@ -1,7 +1,7 @@
 //! Draws what waits for the operator.
 
 use super::super::job::overview::Page as Sheet;
-use super::{Item, pages, waiting};
+use super::{Item, kind_of, pages, waiting};
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::text;
@@ -44,16 +44,20 @@ pub fn draw(model: &Model, body: Rect, buf: &mut Buffer) {
         }
     }
     let title = match a.selected() {
-        Some(Item::Card(id)) => format!("Question {id}"),
+        Some(Item::Card(id)) => match s.cards.iter().find(|c| c.id == id) {
+            Some(card) => format!("{} {id}", kind_of(card.kind()).2),
+            None => format!("Question {id}"),
+        },
         Some(Item::Plan(id)) => format!("Plan {id}"),
         Some(Item::Project(id)) => format!("Project {id}"),
         Some(Item::Talk) | None => "Conversation".to_owned(),
     };
-    let inner = pane(detail, buf, &Frame { title: &title, focused: a.reading, ..Frame::default() }, t);
+    let foot = position(&a.doc.cursor.visible(), a.doc.lines.len(), false);
+    let inner = pane(detail, buf, &Frame { title: &title, foot, focused: a.reading, ..Frame::default() }, t);
     if a.doc.lines.is_empty() && matches!(a.selected(), Some(Item::Talk) | None) {
         let key = model.options.keymap.key(Action::Message);
-        let says = format!("{key} writes a message: a question is answered, small work done, large work planned for your approval.");
-        empty(inner, buf, &["Nothing has been said yet.", &says], t);
+        let says = format!("{key} writes a message: a question is answered, small work done,");
+        empty(inner, buf, &["Nothing has been said yet.", &says, "large work planned for your approval."], t);
     } else {
         a.doc.draw(inner, buf, a.reading, t);
     }
@@ -67,7 +71,8 @@ fn item(model: &Model, item: Item, pen: &mut Pen<'_>) {
         Item::Card(id) => {
             let Some(card) = s.cards.iter().find(|c| c.id == id) else { return };
             let sheet = Sheet { width: 0, now: model.now, utc_offset: model.utc_offset, theme: t, snapshot: s, projects: &[] };
-            pen.cell("? question", kind + 1, t.warn);
+            let (mark, word, _) = kind_of(card.kind());
+            pen.cell(&format!("{mark} {word}"), kind + 1, t.warn);
             if let Some((says, style)) = pages::deadline(card, &sheet).filter(|_| pen.left() > 60) {
                 let says = says.split(':').next().unwrap_or_default().to_owned();
                 let room = pen.left().saturating_sub(text::width(&says) as u16 + 2);
@@ -80,6 +85,9 @@ fn item(model: &Model, item: Item, pen: &mut Pen<'_>) {
             let Some(plan) = s.plans.iter().find(|p| p.id == id) else { return };
             pen.cell(if t.ascii { "# plan" } else { "◇ plan" }, kind + 1, t.accent);
             pen.put(&text::clean_line(&plan.title), t.text).gap(1).put(&text::plural(u64::from(plan.progress.tasks), "task"), t.dim);
+            if plan.note.is_some() {
+                pen.gap(1).put("came back", t.warn);
+            }
         }
         Item::Project(id) => {
             let Some(project) = s.pending.iter().find(|p| p.id == id) else { return };

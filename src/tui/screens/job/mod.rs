@@ -4,7 +4,7 @@ mod blocks;
 mod markdown;
 pub mod overview;
 mod recalled;
-mod rounds;
+pub mod rounds;
 mod transcript;
 mod view;
 
@@ -257,7 +257,7 @@ impl JobScreen {
                     self.aim();
                     self.show(Tab::Transcript);
                 }
-                Some(Jump::Memory(_)) | None => {}
+                Some(Jump::Memory(_) | Jump::Task(_)) | None => {}
             },
             Tab::Prompt | Tab::Memory | Tab::Result => {}
         }

@@ -1,35 +1,48 @@
-//! What the operator decides: questions, plans, projects; and what they have read.
+//! What the operator decides: questions, plans, projects.
 
 use super::super::batches;
-use crate::domain::{Command, DecisionId};
+use super::super::places::go;
+use super::confirm;
+use crate::domain::{Command, DecisionId, MOST_TASKS, PlanId, plan_of};
+use crate::tui::keymap::Action;
 use crate::tui::model::{Model, View};
 use crate::tui::msg::Effect;
 use crate::tui::overlays::{About, Confirm, Overlay, Question, Written};
-use crate::tui::screens::approvals::Item;
-use crate::wire::Severity;
+use crate::tui::screens::approvals::{Draft, Editing, Item, begins};
+use crate::wire::{PlanDetail, Severity};
 
 fn selected(model: &Model) -> Option<Item> {
     model.approvals.selected().filter(|_| model.open.is_empty() && model.view == View::Approvals)
+}
+
+/// The selected plan, where it has been read.
+fn plan(model: &Model, id: PlanId) -> Option<&PlanDetail> {
+    model.approvals.plan.as_deref().filter(|d| d.plan.id == id)
+}
+
+fn say(model: &mut Model, severity: Severity, text: impl Into<String>) -> Vec<Effect> {
+    model.say(severity, text);
+    Vec::new()
 }
 
 /// Opens a card: 1 to 9 answer it.
 pub fn open_card(model: &mut Model, id: DecisionId) {
     let cards = &model.snapshot.cards;
     if let Some(card) = cards.iter().find(|c| c.id == id) {
-        let question = Question { card: card.clone(), behind: model.approvals.behind(cards, id) };
+        let question = Question::new(card.clone(), model.approvals.behind(cards, id));
         model.overlays.push(Overlay::Question(Box::new(question)));
     }
 }
 
-/// Approves what is selected. A plan is approved as it was seen; a project is closed, which is asked first.
+/// Approves what is selected, as it was seen. It is asked first, with what follows: jobs start at once, and a project is closed.
 pub fn approve(model: &mut Model) -> Vec<Effect> {
     match selected(model) {
-        Some(Item::Plan(plan)) => {
-            let Some(seen) = model.approvals.plan.as_ref().filter(|d| d.plan.id == plan).map(|d| d.plan.revision) else {
-                model.say(Severity::Info, "one moment: the plan is being read");
-                return Vec::new();
-            };
-            batches::send(model, "approve the plan", vec![Command::ApprovePlan { plan, revision: Some(seen) }])
+        Some(Item::Plan(id)) => {
+            let Some(d) = plan(model, id) else { return say(model, Severity::Info, "one moment: the plan is being read") };
+            let commands = vec![Command::ApprovePlan { plan: id, revision: Some(d.plan.revision) }];
+            let (title, body) = (format!("Approve plan {id}?"), begins(d, &model.options.choices.projects));
+            confirm(model, Confirm { title, body, verb: "approve".into(), commands, awaits: None, enrich: None });
+            Vec::new()
         }
         Some(Item::Project(project)) => {
             let Some(p) = model.snapshot.pending.iter().find(|p| p.id == project) else { return Vec::new() };
@@ -40,7 +53,7 @@ pub fn approve(model: &mut Model) -> Vec<Effect> {
             }
             let commands = vec![Command::ApproveProject { project, remark: None }];
             let title = format!("Approve project {project}?");
-            model.overlays.push(Overlay::Confirm(Confirm { title, body, verb: "approve".into(), commands, awaits: None, enrich: None }));
+            confirm(model, Confirm { title, body, verb: "approve".into(), commands, awaits: None, enrich: None });
             Vec::new()
         }
         Some(Item::Card(id)) => {
@@ -48,10 +61,50 @@ pub fn approve(model: &mut Model) -> Vec<Effect> {
             Vec::new()
         }
         Some(Item::Talk) | None => {
-            let key = model.options.keymap.key(crate::tui::keymap::Action::Approvals);
-            model.say(Severity::Info, format!("approving is for plans and projects: {key} shows what waits"));
+            let key = model.options.keymap.key(Action::Approvals);
+            say(model, Severity::Info, format!("approving is for plans and projects: {key} shows what waits"))
+        }
+    }
+}
+
+/// Goes to something that waits, wherever the operator is; false, and said, where it does not wait.
+pub fn show(model: &mut Model, item: Item) -> bool {
+    let s = &model.snapshot;
+    let waits = match item {
+        Item::Card(id) => s.cards.iter().any(|c| c.id == id),
+        Item::Plan(id) => s.plans.iter().any(|p| p.id == id),
+        Item::Project(id) => s.pending.iter().any(|p| p.id == id),
+        Item::Talk => true,
+    };
+    if !waits {
+        model.say(Severity::Warn, "it does not wait for you any more");
+        return false;
+    }
+    go(model, View::Approvals);
+    model.approvals.cursor.select(item);
+    model.approvals.reading = false;
+    true
+}
+
+/// Goes to something that was named, and approves it; a question is opened.
+pub fn approve_it(model: &mut Model, item: Item) -> Vec<Effect> {
+    if !show(model, item) {
+        return Vec::new();
+    }
+    match item {
+        // asked when it has come: nobody approves what was not on the screen
+        Item::Plan(id) if plan(model, id).is_none() => {
+            model.approvals.approves = Some(id);
             Vec::new()
         }
+        _ => approve(model),
+    }
+}
+
+/// Goes to something that was named, and asks why it goes back.
+pub fn reject_it(model: &mut Model, item: Item) {
+    if show(model, item) {
+        reject(model);
     }
 }
 
@@ -63,16 +116,57 @@ pub fn reject(model: &mut Model) {
         Some(Item::Card(_)) => return model.say(Severity::Info, "a question is answered with one of its options: enter opens it"),
         Some(Item::Talk) | None => return model.say(Severity::Info, "rejecting is for plans and projects"),
     };
-    model.overlays.push(Overlay::Line(Written::new(about)));
+    model.overlays.push(Overlay::Line(Box::new(Written::new(about, Vec::new()))));
 }
 
-/// The conversation is being read: what is shown counts as seen.
-pub fn read_talk(model: &mut Model) -> Vec<Effect> {
-    model.approvals.reading = true;
-    match model.approvals.said.last() {
-        Some(last) if model.snapshot.unread > 0 && !model.options.read_only => {
-            batches::send(model, "read", vec![Command::ReadConversation { up_to: last.id }])
-        }
-        _ => Vec::new(),
+/// Goes to a plan that was named, and opens it in the external editor.
+pub fn edit_it(model: &mut Model, id: PlanId) -> Vec<Effect> {
+    if show(model, Item::Plan(id)) { edit_plan(model) } else { Vec::new() }
+}
+
+/// Opens the selected plan in the external editor, as JSON; or what was made of it there and not taken.
+pub fn edit_plan(model: &mut Model) -> Vec<Effect> {
+    let Some(Item::Plan(id)) = selected(model) else {
+        return say(model, Severity::Info, "e changes a plan: none is selected here");
+    };
+    if model.options.read_only {
+        return say(model, Severity::Warn, "this console only watches: start it without `--watch` to act");
     }
+    let Some(d) = plan(model, id) else { return say(model, Severity::Info, "one moment: the plan is being read") };
+    let (revision, document) = (d.plan.revision, d.plan.document.clone());
+    let Some(before) = document.and_then(|document| serde_json::to_string_pretty(&document).ok()) else {
+        return say(model, Severity::Info, format!("plan {id} has no tasks yet"));
+    };
+    let text = model.approvals.drafts.get(&id).map_or_else(|| before.clone(), |draft| draft.text.clone());
+    model.approvals.editing = Some(Editing { plan: id, revision, before });
+    vec![Effect::OpenEditor { text }]
+}
+
+/// What the editor left of a plan: sent if it is one, else kept with what is wrong.
+pub fn edited(model: &mut Model, editing: Editing, text: &str) -> Vec<Effect> {
+    let Editing { plan, revision, before } = editing;
+    if text.trim() == before.trim() {
+        model.approvals.drafts.remove(&plan);
+        return say(model, Severity::Info, format!("plan {plan} is as it was"));
+    }
+    model.approvals.drafts.insert(plan, Draft { text: text.to_owned(), why: String::new() });
+    match plan_of(text, MOST_TASKS) {
+        Ok(document) => {
+            let command = Command::EditPlan { plan, document: Box::new(document), revision: Some(revision) };
+            batches::send(model, "change the plan", vec![command])
+        }
+        Err(e) => {
+            let why = format!("that is no plan: {e}");
+            let key = model.options.keymap.key(Action::Edit);
+            model.say(Severity::Fail, format!("{why} · your text is kept, {key} goes on with it"));
+            keep_plan(model, plan, &why)
+        }
+    }
+}
+
+/// A changed plan was not taken: what was typed stays, here and in a file.
+pub fn keep_plan(model: &mut Model, plan: PlanId, why: &str) -> Vec<Effect> {
+    let Some(draft) = model.approvals.drafts.get_mut(&plan) else { return Vec::new() };
+    why.clone_into(&mut draft.why);
+    vec![Effect::Keep { name: format!("plan-{plan}.json"), text: draft.text.clone() }]
 }

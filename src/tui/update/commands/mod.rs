@@ -9,9 +9,10 @@ mod priority;
 mod retry;
 mod skills;
 mod step;
+mod talk;
 mod targets;
 
-pub use approvals::{approve, open_card, read_talk, reject};
+pub use approvals::{approve, approve_it, edit_it, edit_plan, edited, keep_plan, open_card, reject, reject_it, show};
 pub use cron::{run_schedule, switch_schedule};
 pub use hold::{drain, pause, pause_engine};
 pub use kill::{kill, kill_id};
@@ -20,6 +21,7 @@ pub use priority::{priority_id, reprioritise};
 pub use retry::{retry, retry_id};
 pub use skills::{pin, roll_back};
 pub use step::{step, step_id};
+pub use talk::{dropped, remember, seen, talk, write};
 pub use targets::{focused_job, focused_worker};
 
 use crate::domain::{Command, JobId};
