@@ -2,6 +2,7 @@
 
 mod actor;
 mod agent;
+mod artefact;
 mod attempt;
 mod budget;
 mod caps;
@@ -11,6 +12,7 @@ mod command;
 mod cost;
 mod cron;
 mod decision;
+mod deliverable;
 mod dialect;
 mod dispatch;
 mod estimate;
@@ -45,6 +47,7 @@ mod worker;
 
 pub use actor::{Act, Actor, Inside, Refusal, Rule, act_of};
 pub use agent::{AgentEvent, Hang, Level, Limit, LimitKind, tool_gist};
+pub use artefact::{NoName, name_below};
 pub use attempt::{Attempt, ExitReport, Outcome, ProcessIdentity, Usage};
 pub use budget::{Budget, BudgetLimits};
 pub use caps::{Amount, CapLimits, CapStanding, CapUnit, Caps, HOLD, Hold, MORE, amount};
@@ -59,6 +62,7 @@ pub use cron::{
     Upcoming, due, found_nothing, jitter, next_due,
 };
 pub use decision::{BadCard, Choice, Decision, DecisionState, Question};
+pub use deliverable::{Deliverable, FileForm, HEAD, Picture, form_of, kind_of, picture};
 pub use dialect::Dialect;
 pub use dispatch::{BackendCapacity, Capacity, CapacityLimits, Named, held_by_caps, pick};
 pub use estimate::{Expected, reservation};

@@ -15,6 +15,7 @@ mod program;
 mod saves;
 pub mod tree;
 pub mod worktree;
+pub mod zone;
 
 pub use editor::{Editor, EditorError};
 pub use error::OsError;

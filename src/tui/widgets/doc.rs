@@ -15,6 +15,10 @@ pub enum Jump {
     Job(JobId),
     Attempt(AttemptId),
     Memory(MemoryId),
+    /// A deliverable, by its place in what the job lists.
+    File(JobId, usize),
+    /// What the job's branch changes.
+    Diff(JobId),
 }
 
 /// One line, already wrapped.

@@ -1,7 +1,7 @@
 //! What the operator decides: questions, plans, projects; and what they have read.
 
 use super::super::batches;
-use crate::domain::{Command, DecisionId};
+use crate::domain::{Command, DecisionId, ProjectState};
 use crate::tui::model::{Model, View};
 use crate::tui::msg::Effect;
 use crate::tui::overlays::{About, Confirm, Overlay, Question, Written};
@@ -9,7 +9,15 @@ use crate::tui::screens::approvals::Item;
 use crate::wire::Severity;
 
 fn selected(model: &Model) -> Option<Item> {
-    model.approvals.selected().filter(|_| model.open.is_empty() && model.view == View::Approvals)
+    match model.view {
+        _ if !model.open.is_empty() => None,
+        View::Approvals => model.approvals.selected(),
+        View::Projects => {
+            let row = model.projects.selected().filter(|r| r.state == ProjectState::PendingApproval)?;
+            Some(Item::Project(row.id))
+        }
+        _ => None,
+    }
 }
 
 /// Opens a card: 1 to 9 answer it.
@@ -47,11 +55,26 @@ pub fn approve(model: &mut Model) -> Vec<Effect> {
             open_card(model, id);
             Vec::new()
         }
+        None if model.view == View::Projects && model.open.is_empty() => {
+            model.say(Severity::Info, not_asked(model));
+            Vec::new()
+        }
         Some(Item::Talk) | None => {
             let key = model.options.keymap.key(crate::tui::keymap::Action::Approvals);
             model.say(Severity::Info, format!("approving is for plans and projects: {key} shows what waits"));
             Vec::new()
         }
+    }
+}
+
+/// Why there is nothing to say yes or no to in the selected project.
+fn not_asked(model: &Model) -> String {
+    match model.projects.selected() {
+        Some(r) => {
+            let verb = if r.state == ProjectState::Approved { "reopen" } else { "submit" };
+            format!("project {} does not wait for your word: `:{verb} project {}` {verb}s it", r.id, r.id)
+        }
+        None => "no project is selected".to_owned(),
     }
 }
 
@@ -61,6 +84,7 @@ pub fn reject(model: &mut Model) {
         Some(Item::Plan(plan)) => About::RejectPlan(plan),
         Some(Item::Project(project)) => About::RejectProject(project),
         Some(Item::Card(_)) => return model.say(Severity::Info, "a question is answered with one of its options: enter opens it"),
+        None if model.view == View::Projects && model.open.is_empty() => return model.say(Severity::Info, not_asked(model)),
         Some(Item::Talk) | None => return model.say(Severity::Info, "rejecting is for plans and projects"),
     };
     model.overlays.push(Overlay::Line(Written::new(about)));
