@@ -59,7 +59,8 @@ fn job(model: &Model) -> Keys {
             Some(r) => vec![(Veto, if r.vetoed { "lift the veto" } else { "veto for this job" })],
             None => Vec::new(),
         },
-        Tab::Files if open.files.reading() => vec![(Back, "list"), (Editor, "in your editor")],
+        Tab::Files if open.files.text().is_some() => vec![(Back, "list"), (Editor, "in your editor")],
+        Tab::Files if open.files.reading() => vec![(Back, "list")],
         Tab::Files if !open.files.is_empty() => vec![(Open, "open")],
         _ => Vec::new(),
     };

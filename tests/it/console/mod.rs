@@ -4,6 +4,7 @@ mod cron;
 mod desk;
 mod keys;
 mod picture;
+mod projects;
 mod robust;
 mod screens;
 mod skills;

@@ -81,13 +81,14 @@ fn nothing(model: &Model, body: Rect, buf: &mut Buffer) {
     let m = &model.projects;
     let inner = pane(body, buf, &Frame { title: "Projects", focused: true, ..Frame::default() }, t);
     let key = model.options.keymap.key(Action::Message);
-    let message = format!("{key} says what you need: large work is planned, and a plan that you approve");
+    let message = format!("{key} says what you need: large work is planned for you,");
     let says: Vec<&str> = match (&m.failed, m.loaded, m.filter.is_empty()) {
         (Some(why), ..) => vec![why],
         (None, false, _) => vec!["Reading projects …"],
         (None, true, false) => vec!["No project matches the filter.", "esc clears it."],
         (None, true, true) => {
-            vec!["There are no projects yet.", &message, "becomes a project. `orc project add --title T` in a shell makes an empty one."]
+            let rest = ["and a plan that you approve becomes a project.", "`orc project add --title T` in a shell makes an empty one."];
+            vec!["There are no projects yet.", &message, rest[0], rest[1]]
         }
     };
     empty(inner, buf, &says, t);
