@@ -4,6 +4,7 @@
 
 mod day;
 mod memories;
+mod plan;
 
 use super::error::{CliError, Result};
 use crate::config::{BUILT_IN_RUBRICS, Workspace, init};
@@ -29,6 +30,8 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("release-notes", include_str!("../../assets/demo/release-notes.jsonl")),
     ("research-carriers", include_str!("../../assets/demo/research-carriers.jsonl")),
     ("research-prices", include_str!("../../assets/demo/research-prices.jsonl")),
+    ("returns-figures", include_str!("../../assets/demo/returns-figures.jsonl")),
+    ("returns-page", include_str!("../../assets/demo/returns-page.jsonl")),
     ("review-diff", include_str!("../../assets/demo/review-diff.jsonl")),
     ("sitemap", include_str!("../../assets/demo/sitemap.jsonl")),
     ("triage", include_str!("../../assets/demo/triage.jsonl")),
@@ -173,7 +176,7 @@ mod tests {
         let embedded: BTreeSet<String> = SCRIPTS.iter().map(|(name, _)| format!("{name}.jsonl")).collect();
         let there = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo")).unwrap();
         assert_eq!(embedded, there.map(|e| e.unwrap().file_name().into_string().unwrap()).collect());
-        for script in day::scripts() {
+        for script in day::scripts().chain(plan::SCRIPTS) {
             assert!(embedded.contains(&format!("{script}.jsonl")), "{script}");
         }
     }

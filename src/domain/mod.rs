@@ -12,6 +12,7 @@ mod command;
 mod cost;
 mod cron;
 mod decision;
+mod deliverable;
 mod dialect;
 mod dispatch;
 mod estimate;
@@ -61,6 +62,7 @@ pub use cron::{
     Upcoming, due, for_project, found_nothing, jitter, next_due, says_nothing,
 };
 pub use decision::{BadCard, CardKind, Choice, Decision, DecisionState, IN_WORDS, Question};
+pub use deliverable::{Deliverable, FileForm, HEAD, Picture, form_of, kind_of, picture};
 pub use dialect::Dialect;
 pub use dispatch::{BackendCapacity, Capacity, CapacityLimits, Named, held_by_caps, pick};
 pub use estimate::{Expected, reservation};

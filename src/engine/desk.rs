@@ -2,14 +2,17 @@
 //! neither the console nor the engine ever waits for the other.
 
 use super::channel::{CONSOLE, ConsoleFeed, Incoming, deliver};
+use super::deliverables::{self, DeliverableError};
+use super::disk;
 use super::health::{self, Site};
 use super::library::Library;
+use super::projects;
 use super::step::{self, StepError};
 use super::why;
 use crate::config::{Settings, Workspace, backends};
 use crate::domain::{
-    Attempt, AttemptId, Command, ComponentHealth, CostBy, JobId, JobPage, JobsFrom, MemoryId, PlanDocument, PromptPart, WorkerId,
-    components,
+    Attempt, AttemptId, Command, ComponentHealth, CostBy, JobId, JobPage, JobsFrom, MemoryId, PlanDocument, ProjectId, PromptPart,
+    WorkerId, components,
 };
 use crate::memory::Semantic;
 use crate::os::clock;
@@ -52,6 +55,10 @@ impl Desk {
         std::thread::Builder::new().name("desk".into()).spawn(move || {
             let mut seat = Open { workspace, settings, library, store: None, wake };
             while let Ok(query) = inbox.recv() {
+                if let Query::Disk { project } = query {
+                    measure(seat.workspace.database(), project, answers.clone());
+                    continue;
+                }
                 let answer = seat.answer(&query).unwrap_or_else(|e| Answer::Failed { query, message: e.to_string() });
                 if answers.blocking_send(answer).is_err() {
                     return;
@@ -68,6 +75,21 @@ impl Desk {
     }
 }
 
+/// Measures what a project's work trees take, on a thread of its own: others do not wait while they are walked.
+fn measure(database: PathBuf, project: ProjectId, answers: mpsc::Sender<Answer>) {
+    let failed =
+        move |why: &dyn std::fmt::Display| Answer::Failed { query: Query::Disk { project }, message: format!("cannot measure: {why}") };
+    let to = answers.clone();
+    let work = move || {
+        let measured = Store::open_reader(&database).map_err(disk::DiskError::from).and_then(|store| disk::measure(&store, project));
+        // A console that has gone needs no answer.
+        let _ = answers.blocking_send(measured.map(Answer::Disk).unwrap_or_else(|e| failed(&e)));
+    };
+    if let Err(e) = std::thread::Builder::new().name("disk".into()).spawn(work) {
+        let _ = to.blocking_send(failed(&e));
+    }
+}
+
 /// What can go wrong with a question.
 #[derive(Debug, thiserror::Error)]
 enum DeskError {
@@ -77,6 +99,10 @@ enum DeskError {
     Step(#[from] StepError),
     #[error(transparent)]
     Memory(#[from] crate::memory::MemoryError),
+    #[error(transparent)]
+    Deliverable(#[from] DeliverableError),
+    #[error(transparent)]
+    Disk(#[from] disk::DiskError),
     #[error("cannot read {}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },
 }
@@ -149,6 +175,17 @@ impl Open {
                 entries.truncate(page.limit);
                 Answer::Conversation { page: *page, entries, more }
             }
+            Query::File { job, name } => {
+                let workspace = self.workspace.clone();
+                Answer::File(Box::new(deliverables::content(self.store()?, &workspace, *job, name, RESULT_CUT)?))
+            }
+            Query::Projects => Answer::Projects(projects::rows(self.store()?)?),
+            Query::Project { project } => {
+                let (workspace, settings) = (self.workspace.clone(), self.settings());
+                Answer::Project(Box::new(projects::detail(self.store()?, &workspace, &settings, *project)?))
+            }
+            // It has a thread of its own: `measure`.
+            Query::Disk { project } => Answer::Disk(disk::measure(self.store()?, *project)?),
             Query::Cron { past } => {
                 let (workspace, settings) = (self.workspace.clone(), self.settings());
                 let backends = crate::config::backends(&workspace, &settings).map(|(known, _)| known).unwrap_or_default();
@@ -279,6 +316,7 @@ impl Open {
         let why = why::explain(store, &settings, &workspace, &job, clock::now())?;
         Ok(JobDetail {
             result: result(&attempts),
+            files: deliverables::list(store, &workspace, &job, &attempts)?,
             reviews: store.reviews(id)?,
             skills: store.skills_of(id)?,
             suggested: store.suggested_skills(id)?,

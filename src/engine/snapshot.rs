@@ -32,7 +32,8 @@ pub(super) fn pending(store: &Store) -> Result<Vec<PendingProject>, StoreError> 
     let waiting = store.projects_in(ProjectState::PendingApproval)?.into_iter();
     waiting
         .map(|p| {
-            let ProjectSums { jobs, done, failed, tasks, tasks_done, tokens, cost_usd } = store.project_sums(p.id)?;
+            let ProjectSums { jobs, done, failed, tasks, tasks_done, tokens, cost_usd, .. } =
+                store.project_sums(Some(p.id))?.remove(&p.id).unwrap_or_default();
             let newest = store.job_rows(&store.project_jobs(p.id, NAMED)?)?;
             let (title, submitted_at, remark) = (p.title, p.submitted_at, p.remark);
             Ok(PendingProject { id: p.id, title, submitted_at, remark, jobs, done, failed, tasks, tasks_done, tokens, cost_usd, newest })

@@ -7,19 +7,6 @@ use crate::domain::{Applied, JobId, PlanId, ProjectId, ProjectState, TaskId, Tim
 use rusqlite::{Row, params};
 use serde::Serialize;
 
-/// What the jobs and tasks of a project have come to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ProjectSums {
-    pub jobs: u32,
-    pub done: u32,
-    /// Failed or killed.
-    pub failed: u32,
-    pub tasks: u32,
-    pub tasks_done: u32,
-    pub tokens: u64,
-    pub cost_usd: f64,
-}
-
 /// A project: jobs that belong together, and the folder that they work in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Project {
@@ -159,31 +146,6 @@ impl Store {
                                      WHERE o.project_id = p.id AND o.finished_at > coalesce(p.submitted_at, -1) AND j.state <> 'done')
                    GROUP BY p.id";
         row::all(self, sql, [], |r| Ok((ProjectId(r.get(0)?), PlanId(r.get(1)?))))
-    }
-
-    /// What the jobs and tasks of a project have come to. Those that review or test others count for what they cost only.
-    ///
-    /// # Errors
-    /// The database.
-    pub fn project_sums(&self, id: ProjectId) -> Result<ProjectSums, StoreError> {
-        let sql = "SELECT (SELECT count(*) FROM jobs WHERE project_id = ?1 AND origin <> 'review'),
-                          (SELECT count(*) FROM jobs WHERE project_id = ?1 AND origin <> 'review' AND state = 'done'),
-                          (SELECT count(*) FROM jobs WHERE project_id = ?1 AND origin <> 'review' AND state IN ('failed', 'killed')),
-                          (SELECT count(*) FROM tasks WHERE project_id = ?1),
-                          (SELECT count(*) FROM tasks WHERE project_id = ?1 AND state = 'done'),
-                          (SELECT coalesce(sum(a.input + a.output + a.cache_write), 0) FROM attempts a JOIN jobs j ON j.id = a.job_id WHERE j.project_id = ?1),
-                          (SELECT coalesce(sum(a.cost_usd), 0.0) FROM attempts a JOIN jobs j ON j.id = a.job_id WHERE j.project_id = ?1)";
-        row::one(self, sql, [id.0], |r| {
-            Ok(ProjectSums {
-                jobs: r.get(0)?,
-                done: r.get(1)?,
-                failed: r.get(2)?,
-                tasks: r.get(3)?,
-                tasks_done: r.get(4)?,
-                tokens: r.get::<_, i64>(5)?.max(0) as u64,
-                cost_usd: r.get(6)?,
-            })
-        })
     }
 
     /// The newest jobs of a project, newest first, without those that review or test others.

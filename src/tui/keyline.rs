@@ -36,6 +36,7 @@ pub(super) fn here(model: &Model) -> Keys {
         (None, View::Cron) => schedules(model),
         (None, View::Logs) => log(model, model.logs.follow),
         (None, View::Skills) => skills(model),
+        (None, View::Projects) => projects(model),
         (None, View::Costs) => costs(model),
         (None, View::Health) => vec![(Retry, "look again"), (Down, "next component")],
     };
@@ -61,6 +62,9 @@ fn job(model: &Model) -> Keys {
             Some(r) => vec![(Veto, if r.vetoed { "lift the veto" } else { "veto for this job" })],
             None => Vec::new(),
         },
+        Tab::Files if open.files.text().is_some() => vec![(Back, "list"), (Editor, "in your editor")],
+        Tab::Files if open.files.reading() => vec![(Back, "list")],
+        Tab::Files if !open.files.is_empty() => vec![(Open, "open")],
         _ => Vec::new(),
     };
     keys.push((NextPane, "next part"));
@@ -69,7 +73,42 @@ fn job(model: &Model) -> Keys {
     } else {
         keys.extend([(Kill, "kill"), (Raise, "raise"), (Lower, "lower")]);
     }
-    keys.extend([(Copy, "copy"), (Back, "back")]);
+    keys.push((Copy, "copy"));
+    if !keys.iter().any(|(a, _)| *a == Back) {
+        keys.push((Back, "back"));
+    }
+    keys
+}
+
+fn projects(model: &Model) -> Keys {
+    use Action::*;
+    let m = &model.projects;
+    let mut keys = Vec::new();
+    if !m.filter.is_empty() && !m.reading {
+        keys.push((Back, "clear filter"));
+    }
+    let Some(row) = m.selected() else { return vec![(Message, "message"), (Dashboard, "dashboard")] };
+    if row.state == crate::domain::ProjectState::PendingApproval {
+        keys.extend([(Approve, "approve"), (Reject, "reject")]);
+    }
+    match (m.jump(), m.reading) {
+        (Some(Jump::Job(_)), _) => keys.push((Open, "open job")),
+        (Some(Jump::File(..)), _) => keys.push((Open, "open file")),
+        (Some(Jump::Diff(_)), _) => keys.push((Open, "see the change")),
+        (_, false) => keys.push((Open, "in full")),
+        _ => {}
+    }
+    if m.reading {
+        keys.push((Back, if m.from_approvals { "approvals" } else { "list" }));
+    }
+    match m.job().and_then(|id| m.row(id)) {
+        Some(job) if job.state.is_final() => keys.push((Retry, "retry")),
+        Some(_) => keys.push((Kill, "kill")),
+        None => keys.push((Retry, "look again")),
+    }
+    if !m.reading {
+        keys.push((Filter, "filter"));
+    }
     keys
 }
 
@@ -98,19 +137,27 @@ fn dashboard(model: &Model) -> Keys {
             let hold = if paused { "resume lane" } else { "pause lane" };
             match on {
                 Some(LaneItem::Job(_)) => {
-                    vec![(Open, "open"), (Dispatch, "dispatch"), (Pause, hold), (Kill, "kill"), (Raise, "raise"), (Lower, "lower")]
+                    vec![
+                        (Open, "open"),
+                        (Dispatch, "dispatch"),
+                        (Projects, "projects"),
+                        (Pause, hold),
+                        (Kill, "kill"),
+                        (Raise, "raise"),
+                        (Lower, "lower"),
+                    ]
                 }
-                _ => vec![(Open, "its jobs"), (Dispatch, "dispatch"), (Pause, hold)],
+                _ => vec![(Open, "its jobs"), (Dispatch, "dispatch"), (Projects, "projects"), (Pause, hold)],
             }
         }
-        Pane::Workers => workers(model, "open"),
+        Pane::Workers => workers(model, "open").into_iter().chain([(Projects, "projects")]).collect(),
         Pane::Budget => {
             let paused = model.dash.backends.key().is_some_and(|name| s.backends.iter().any(|b| b.name == *name && b.pause.is_some()));
-            vec![(Dispatch, "dispatch"), (Pause, if paused { "resume backend" } else { "pause backend" })]
+            vec![(Dispatch, "dispatch"), (Projects, "projects"), (Pause, if paused { "resume backend" } else { "pause backend" })]
         }
         Pane::Log => {
             let mut keys = log(model, model.dash.log.follow);
-            keys.push((Dispatch, "dispatch"));
+            keys.extend([(Dispatch, "dispatch"), (Projects, "projects")]);
             keys
         }
     };
@@ -123,12 +170,21 @@ fn jobs(model: &Model) -> Keys {
     use Action::*;
     let row = model.jobs.cursor.key().and_then(|id| model.jobs.row(*id));
     let mut keys = match row.map(|r| r.state) {
-        None => vec![(Dispatch, "dispatch"), (Filter, "filter"), (Right, "next tab")],
+        None => vec![(Dispatch, "dispatch"), (Projects, "projects"), (Filter, "filter"), (Right, "next tab")],
         Some(state) if state.is_final() && model.jobs.marks.is_empty() => {
-            vec![(Open, "open"), (Dispatch, "dispatch"), (Retry, "retry"), (Filter, "filter"), (Mark, "mark"), (Right, "next tab")]
+            vec![
+                (Open, "open"),
+                (Dispatch, "dispatch"),
+                (Projects, "projects"),
+                (Retry, "retry"),
+                (Filter, "filter"),
+                (Mark, "mark"),
+                (Right, "next tab"),
+            ]
         }
         Some(state) => {
-            let mut keys = vec![(Open, "open"), (Dispatch, "dispatch"), (Kill, "kill"), (Filter, "filter"), (Mark, "mark")];
+            let mut keys =
+                vec![(Open, "open"), (Dispatch, "dispatch"), (Projects, "projects"), (Kill, "kill"), (Filter, "filter"), (Mark, "mark")];
             keys.push((Right, "next tab"));
             if state != JobState::Running {
                 keys.extend([(Raise, "raise"), (Lower, "lower")]);
@@ -167,7 +223,8 @@ fn approvals(model: &Model) -> Keys {
         (_, Some(Jump::Job(_))) => vec![(Open, "open job")],
         (Some(Item::Plan(_)), Some(Jump::Task(_))) => vec![(Open, "unfold or fold"), (FoldAll, "all")],
         (Some(Item::Card(_)), _) => vec![(Open, "answer")],
-        (Some(Item::Plan(_) | Item::Project(_)), _) if a.reading => Vec::new(),
+        (Some(Item::Project(_)), _) => vec![(Open, "open")],
+        (Some(Item::Plan(_)), _) if a.reading => Vec::new(),
         (Some(Item::Talk), _) if a.reading => Vec::new(),
         _ => vec![(Open, "read")],
     };
@@ -176,7 +233,7 @@ fn approvals(model: &Model) -> Keys {
         Some(Item::Project(_)) => keys.extend([(Approve, "approve"), (Reject, "reject")]),
         _ => {}
     }
-    keys.extend([(Message, "message"), (NextPane, if a.reading { "list" } else { "in full" })]);
+    keys.extend([(Projects, "projects"), (Message, "message"), (NextPane, if a.reading { "list" } else { "in full" })]);
     keys
 }
 fn costs(model: &Model) -> Keys {

@@ -12,6 +12,7 @@ use super::screens::jobs::Jobs;
 use super::screens::logs::{Book, LogView};
 use super::screens::look::Look;
 use super::screens::memory::Memories;
+use super::screens::projects::Projects;
 use super::screens::skills::SkillList;
 use super::screens::workers::Workers;
 use super::theme::Theme;
@@ -60,6 +61,7 @@ pub(super) enum View {
     Cron,
     Health,
     Skills,
+    Projects,
 }
 
 /// A line for the operator that goes away by itself.
@@ -119,6 +121,7 @@ pub struct Model {
     pub(super) memories: Memories,
     pub(super) cron: Clockwork,
     pub(super) skills: SkillList,
+    pub(super) projects: Projects,
     pub(super) costs: Costs,
     pub(super) health: HealthView,
     pub(super) book: Book,
@@ -152,6 +155,7 @@ impl Model {
             memories: Memories::default(),
             cron: Clockwork::default(),
             skills: SkillList::default(),
+            projects: Projects::default(),
             costs: Costs::default(),
             health: HealthView::default(),
             book: Book::default(),

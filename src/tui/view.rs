@@ -5,7 +5,7 @@ use super::keymap::Action;
 use super::model::{Model, View};
 use super::overlays::clear;
 use super::screens::dashboard;
-use super::screens::{approvals, costs, cron, health, job, jobs, logs, memory, skills, workers};
+use super::screens::{approvals, costs, cron, health, job, jobs, logs, memory, projects, skills, workers};
 use super::text;
 use super::widgets::{Pen, empty, fold, pane};
 use crate::wire::{EngineMode, Severity};
@@ -36,6 +36,7 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
         (None, View::Cron) => cron::draw(model, room, buf),
         (None, View::Logs) => log(model, room, buf),
         (None, View::Skills) => skills::draw(model, room, buf),
+        (None, View::Projects) => projects::draw(model, room, buf),
         (None, View::Costs) => costs::draw(model, room, buf),
         (None, View::Health) => health::draw(model, room, buf),
     }
@@ -152,6 +153,7 @@ fn tabs(model: &Model, room: Room) -> Vec<(String, bool)> {
         (Action::Costs, "Costs", View::Costs),
         (Action::Skills, "Skills", View::Skills),
         (Action::Health, "Health", View::Health),
+        (Action::Projects, "Projects", View::Projects),
     ]
     .into_iter()
     .filter_map(|(action, name, view)| {
@@ -162,6 +164,8 @@ fn tabs(model: &Model, room: Room) -> Vec<(String, bool)> {
         let key = model.options.keymap.key(action);
         let current = model.view == view;
         let label = match room {
+            // It has no digit: where room is short the bottom line names its key.
+            Room::Tight | Room::Keys | Room::Here if view == View::Projects && !current => return None,
             Room::Wide => format!(" {key} {name}{badge} "),
             Room::Tight => format!(" {key} {name}{badge}"),
             _ if current => format!(" {key} {name}{badge} "),

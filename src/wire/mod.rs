@@ -2,6 +2,7 @@
 
 mod control;
 mod frame;
+mod project;
 mod query;
 mod snapshot;
 mod spec;
@@ -11,7 +12,8 @@ pub use crate::domain::{
 };
 pub use control::{ControlFrame, ControlReply};
 pub use frame::{EngineFrame, Heartbeat, Hello, MAX_FRAME, PROTOCOL, ShimFrame, SpooledEvent};
-pub use query::{Answer, From, JobDetail, PlanDetail, Query, SkillDetail, SkillRow, Step, WorkerDetail};
+pub use project::{BranchRow, ProjectDetail, ProjectDisk, ProjectRow, TaskRow};
+pub use query::{Answer, FileContent, From, JobDetail, PlanDetail, Query, SkillDetail, SkillRow, Step, WorkerDetail};
 pub use snapshot::{
     Attention, BackendRow, BudgetView, EngineMode, EngineView, HostView, LaneView, LiveAttempt, PendingProject, Slots, Snapshot, Today,
     WorkerRow,

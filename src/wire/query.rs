@@ -1,12 +1,13 @@
 //! What a console asks for on demand, and the answers: pages of long lists, one job in full, a stretch of a transcript.
 
 use super::frame::SpooledEvent;
+use super::project::{ProjectDetail, ProjectDisk, ProjectRow};
 use super::snapshot::WorkerRow;
 use crate::domain::{
-    Applied, Attempt, AttemptId, Category, Command, ComponentHealth, CostBy, CostRow, CronView, Entry, Fire, Injected, Job, JobFilter,
-    JobId, JobPage, JobRow, LogFilter, LogLine, Memory, MemoryFilter, MemoryId, Overview, Page, Plan, PlanId, PlanJob, PlanRow, Preview,
-    Progress, PromptPart, Recalled, Review, SkillFile, SkillFrom, SkillGiven, SkillHold, SkillOutput, SkillUse, SkillVersion, StateCounts,
-    Verdict, WorkerId,
+    Applied, Attempt, AttemptId, Category, Command, ComponentHealth, CostBy, CostRow, CronView, Deliverable, Entry, FileForm, Fire,
+    Injected, Job, JobFilter, JobId, JobPage, JobRow, LogFilter, LogLine, Memory, MemoryFilter, MemoryId, Overview, Page, Picture, Plan,
+    PlanId, PlanJob, PlanRow, Preview, Progress, ProjectId, PromptPart, Recalled, Review, SkillFile, SkillFrom, SkillGiven, SkillHold,
+    SkillOutput, SkillUse, SkillVersion, StateCounts, Verdict, WorkerId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -41,6 +42,14 @@ pub enum Query {
     Plan { plan: PlanId },
     /// A page of the conversation, newest first.
     Conversation { page: Page },
+    /// Something that a job delivers, by its name in the job's list.
+    File { job: JobId, name: String },
+    /// All projects with how far they have come, the newest first.
+    Projects,
+    /// One project in full.
+    Project { project: ProjectId },
+    /// What a project's work trees take on the disk. Measured beside the other questions: it may take long.
+    Disk { project: ProjectId },
     /// The schedules, the next 24 hours, and the past of one of them.
     Cron { past: Option<String> },
     /// All skills, with what came of each.
@@ -111,6 +120,10 @@ pub enum Answer {
         entries: Vec<Entry>,
         more: bool,
     },
+    File(Box<FileContent>),
+    Projects(Vec<ProjectRow>),
+    Project(Box<ProjectDetail>),
+    Disk(ProjectDisk),
     Cron {
         view: Box<CronView>,
         past: Option<String>,
@@ -187,8 +200,30 @@ pub struct JobDetail {
     /// Skills that would have fitted its prompt, with the phrase.
     #[serde(default)]
     pub suggested: Vec<(String, String)>,
+    /// What it delivers: its declared files in their order, then its branch.
+    #[serde(default)]
+    pub files: Vec<Deliverable>,
     /// The result's text, cut at 256 KiB.
     pub result: Option<String>,
+}
+
+/// A deliverable, read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FileContent {
+    pub job: JobId,
+    pub name: String,
+    pub form: FileForm,
+    /// Of the whole.
+    pub bytes: u64,
+    /// Empty where it is no text.
+    pub text: String,
+    /// There is more than `text` holds.
+    pub cut: bool,
+    /// What sort of data a binary is.
+    pub kind: String,
+    pub picture: Option<Picture>,
+    /// Where it lies.
+    pub from: String,
 }
 
 /// A skill in the list.

@@ -290,6 +290,7 @@ pub fn seed(tx: &Tx<'_>, workspace: &Workspace, now: Timestamp) -> Result<(), St
         };
         tx.add_worker(&worker, "demo", now)?;
     }
+    super::plan::seed(tx, shop, now)?;
     let mut newest: BTreeMap<&str, JobId> = BTreeMap::new();
     for (at, round, act) in latest_first() {
         let mut spec = spec(act, round, shop);

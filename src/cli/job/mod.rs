@@ -1,6 +1,7 @@
 //! `orc job …`: one file per verb.
 
 mod add;
+mod files;
 mod kill;
 pub mod list;
 mod priority;
@@ -29,6 +30,8 @@ pub enum Verb {
     Show(Jobs),
     /// Print a job's result
     Result(result::ResultOf),
+    /// List what a job delivers, or print one of its files
+    Files(files::Files),
     /// Print the prompt of a job's newest attempt in full, part by part
     Prompt(prompt::Prompt),
     /// Print what a job's agent says and does
@@ -55,6 +58,7 @@ pub fn run(cx: &mut Context, verb: Verb) -> Result {
         Verb::Ls(v) => list::run(cx, &v),
         Verb::Show(v) => show::run(cx, &v.ids),
         Verb::Result(v) => result::run(cx, &v),
+        Verb::Files(v) => files::run(cx, &v),
         Verb::Prompt(v) => prompt::run(cx, &v),
         Verb::Tail(v) => tail::run(cx, &v),
         Verb::Wait(v) => wait::run(cx, &v),

@@ -6,13 +6,12 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Kind, Result};
 use crate::cli::output::Table;
 use crate::domain::{Act, JobId, JobState, ProjectId, ReviewOutcome, Timestamp};
+use crate::engine::disk::{DiskError, Tree, sums, trees};
 use crate::os::git::{Git, GitError, is_checkout};
-use crate::os::{leftovers, worktree};
+use crate::os::worktree;
 use crate::store::{Branch, Event, Project, Store};
 use clap::Args;
-use serde::Serialize;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 #[derive(Args)]
@@ -48,6 +47,13 @@ pub struct Clean {
 
 fn git(e: GitError) -> CliError {
     CliError::new(Kind::Failure, e.to_string())
+}
+
+fn disk_error(e: DiskError) -> CliError {
+    match e {
+        DiskError::Store(e) => e.into(),
+        DiskError::Git(e) => git(e),
+    }
 }
 
 fn branch(store: &Store, job: JobId) -> Result<Branch> {
@@ -125,7 +131,7 @@ pub fn merge(cx: &mut Context, m: &Merge) -> Result {
     })?;
     cx.wake()?;
     // The tree has served: it goes, unless somebody works in it still or something else in it is not merged.
-    let ours = trees(&store, b.project)?.into_iter().find(|(_, t)| t.tree == b.tree);
+    let ours = trees(&store, b.project).map_err(disk_error)?.into_iter().find(|(_, t)| t.tree == b.tree);
     let told = match ours {
         None => None,
         Some((_, Tree { tree, kept: Some(why), .. })) => Some(format!("its work tree {tree} stays: {why}")),
@@ -149,58 +155,6 @@ fn put_away(store: &mut Store, repository: &str, tree: &Tree, actor: &str, now: 
     Ok(kept)
 }
 
-/// One work tree, and what is known of it.
-#[derive(Serialize)]
-struct Tree {
-    tree: String,
-    jobs: Vec<JobId>,
-    bytes: u64,
-    /// Why it has to stay; `None` = a clean-up frees it.
-    kept: Option<String>,
-}
-
-fn trees(store: &Store, project: ProjectId) -> Result<Vec<(String, Tree)>> {
-    let mut found: BTreeMap<String, Vec<Branch>> = BTreeMap::new();
-    for b in store.branches(project)? {
-        found.entry(b.tree.clone()).or_default().push(b);
-    }
-    let mut all = Vec::new();
-    for (tree, branches) in found {
-        let path = Path::new(&tree);
-        if !is_checkout(path) {
-            continue;
-        }
-        let kept = kept(store, path, &branches)?;
-        let repository = branches[0].repository.clone();
-        all.push((repository, Tree { jobs: branches.iter().map(|b| b.job).collect(), bytes: worktree::size(path), tree, kept }));
-    }
-    Ok(all)
-}
-
-/// Why a tree has to stay: somebody works in it, it is dirty, a branch of it is not merged, or it holds what no commit does.
-fn kept(store: &Store, tree: &Path, branches: &[Branch]) -> Result<Option<String>> {
-    if store.tree_in_use(&tree.to_string_lossy())? {
-        return Ok(Some("a worker's session belongs to it".into()));
-    }
-    if worktree::is_dirty(tree).map_err(git)? {
-        return Ok(Some("something in it is not committed".into()));
-    }
-    for b in branches {
-        if !worktree::is_merged(Path::new(&b.repository), &b.name).map_err(git)? {
-            return Ok(Some(format!("{} is not merged", b.name)));
-        }
-        let names = store.job(b.job)?.map(|j| j.spec.artefacts).unwrap_or_default();
-        if let Some(file) = leftovers::ignored(tree, names.iter().map(String::as_str)).map_err(git)? {
-            return Ok(Some(format!("job {} has delivered {file}, which git ignores, so no commit holds it: copy it first", b.job)));
-        }
-    }
-    if let Some(clone) = leftovers::nested(tree) {
-        let at = clone.strip_prefix(tree).unwrap_or(&clone).display();
-        return Ok(Some(format!("the folder {at} is a repository of its own, whose history is nowhere else: move it away first")));
-    }
-    Ok(None)
-}
-
 /// What work trees take on the disk, and what a clean-up would free.
 ///
 /// # Errors
@@ -213,15 +167,11 @@ pub fn disk(cx: &mut Context, d: &Disk) -> Result {
     };
     let mut rows = Vec::new();
     for p in projects {
-        let trees: Vec<Tree> = trees(&store, p.id)?.into_iter().map(|(_, t)| t).collect();
+        let trees: Vec<Tree> = trees(&store, p.id).map_err(disk_error)?.into_iter().map(|(_, t)| t).collect();
         if d.id.is_some() || !trees.is_empty() {
             rows.push((p, trees));
         }
     }
-    let sums = |trees: &[Tree]| {
-        let free = trees.iter().filter(|t| t.kept.is_none()).map(|t| t.bytes).sum::<u64>();
-        (trees.iter().map(|t| t.bytes).sum::<u64>(), free)
-    };
     if cx.out.json {
         let value = |(p, trees): &(Project, Vec<Tree>)| {
             let (bytes, free) = sums(trees);
@@ -256,7 +206,7 @@ pub fn clean(cx: &mut Context, c: &Clean) -> Result {
     let actor = cx.permit(&mut store, &Act::Steer("clearing work trees away"))?.to_string();
     super::known(&store, c.id)?;
     let (mut freed, mut gone, mut stays) = (0, Vec::new(), Vec::new());
-    for (repository, tree) in trees(&store, c.id)? {
+    for (repository, tree) in trees(&store, c.id).map_err(disk_error)? {
         if let Some(why) = tree.kept {
             stays.push(json!({ "tree": tree.tree, "because": why }));
             continue;

@@ -249,6 +249,7 @@ fn entries(model: &Model) -> Vec<Entry> {
         (Action::Skills, "goto skills"),
         (Action::Costs, "goto costs"),
         (Action::Health, "goto health"),
+        (Action::Projects, "goto projects"),
         (Action::Kill, "kill"),
         (Action::Retry, "retry"),
         (Action::Raise, "raise priority"),
@@ -335,6 +336,9 @@ fn entries(model: &Model) -> Vec<Entry> {
             let words = format!("run schedule {}", row.name);
             all.push(entry(words.clone(), "fire it now", send(command, &words)));
         }
+    }
+    for (words, help, command) in model.projects.commands() {
+        all.push(entry(words.clone(), text::clean_line(&help).into_owned(), send(command, &words)));
     }
     for level in 0..=5 {
         if let Some(p) = Priority::new(level) {

@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod logs;
 pub mod look;
 pub mod memory;
+pub mod projects;
 pub mod skills;
 pub mod worker_table;
 pub mod workers;

@@ -58,6 +58,14 @@ pub fn take(model: &mut Model, answer: Answer) -> Vec<Effect> {
         }
         Answer::Conversation { page, entries, more } => model.approvals.take_said(&page, entries, more),
         Answer::Plans { .. } => {}
+        Answer::File(content) => {
+            for open in model.open.iter_mut().filter(|j| j.id == content.job) {
+                open.files.take((*content).clone());
+            }
+        }
+        Answer::Projects(rows) => model.projects.take(rows),
+        Answer::Project(detail) => model.projects.take_detail(detail),
+        Answer::Disk(disk) => model.projects.take_disk(disk.project, Ok(disk)),
         Answer::Skills(rows) => model.skills.take(rows),
         Answer::Skill(detail) => model.skills.take_detail(detail),
         Answer::Costs { by, within, overview, rows } => model.costs.take(by, within.as_ref(), *overview, rows),
@@ -93,6 +101,10 @@ fn answers(query: &Query, answer: &Answer) -> bool {
         (Query::Plans { page }, Answer::Plans { page: p, .. }) => page == p,
         (Query::Plan { plan }, Answer::Plan(d)) => *plan == d.plan.id,
         (Query::Conversation { page }, Answer::Conversation { page: p, .. }) => page == p,
+        (Query::File { job, name }, Answer::File(c)) => *job == c.job && *name == c.name,
+        (Query::Projects, Answer::Projects(_)) => true,
+        (Query::Project { project }, Answer::Project(d)) => *project == d.row.id,
+        (Query::Disk { project }, Answer::Disk(d)) => *project == d.project,
         (Query::Skills, Answer::Skills(_)) => true,
         (Query::Skill { name }, Answer::Skill(d)) => *name == d.row.name,
         _ => false,
@@ -132,6 +144,20 @@ fn failed(model: &mut Model, query: Query, message: String) -> Vec<Effect> {
             model.memories.give_up(&message);
             return Vec::new();
         }
+        Query::File { job, name } => {
+            for open in model.open.iter_mut().filter(|j| j.id == job) {
+                open.files.give_up(&name, &message);
+            }
+            return Vec::new();
+        }
+        Query::Projects | Query::Project { .. } => {
+            model.projects.give_up(&message);
+            return Vec::new();
+        }
+        Query::Disk { project } => {
+            model.projects.take_disk(project, Err(message));
+            return Vec::new();
+        }
         Query::Skills | Query::Skill { .. } => {
             model.skills.give_up(&message);
             return Vec::new();
@@ -161,6 +187,7 @@ fn applied_(model: &mut Model, command: &Command, applied: Applied) -> Vec<Effec
     model.cron.touch();
     model.skills.touch();
     model.approvals.touch();
+    model.projects.touch();
     model.dash.recall.touch();
     for open in &mut model.open {
         open.touch();

@@ -224,6 +224,16 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             go(model, View::Health);
             model.health.touch();
         }
+        Action::Projects => {
+            go(model, View::Projects);
+            model.projects.reading = false;
+            model.projects.touch();
+        }
+        Action::Editor => return read_in_editor(model),
+        Action::Retry if model.open.is_empty() && model.view == View::Projects && model.projects.job().is_none() => {
+            model.projects.measure();
+            model.projects.touch();
+        }
         Action::Retry if model.open.is_empty() && model.view == View::Costs => model.costs.touch(),
         Action::Retry if model.open.is_empty() && model.view == View::Health => model.health.touch(),
         Action::Open => return open(model),
@@ -314,6 +324,7 @@ fn moved(model: &mut Model, action: Action) -> bool {
         View::Cron => model.cron.moved(action),
         View::Logs => model.logs.moved(action),
         View::Skills => model.skills.moved(action),
+        View::Projects => model.projects.moved(action),
         View::Costs => model.costs.moved(action),
         View::Health => model.health.moved(action),
     }
@@ -344,6 +355,7 @@ fn filter(model: &mut Model) -> Option<String> {
         View::Cron => Some(model.cron.filter.clone()),
         View::Logs => Some(model.logs.filter.clone()),
         View::Skills => Some(model.skills.filter.clone()),
+        View::Projects => Some(model.projects.filter.clone()),
         View::Costs | View::Health => None,
         View::Dashboard => {
             model.dash.pane = Pane::Log;
@@ -367,6 +379,7 @@ pub(super) fn set_filter(model: &mut Model, text: &str) {
         View::Cron => model.cron.filter = text.to_owned(),
         View::Logs => model.logs.set_filter(text),
         View::Skills => model.skills.set_filter(text),
+        View::Projects => model.projects.set_filter(text),
         View::Costs | View::Health => {}
         View::Dashboard => model.dash.log.set_filter(text),
     }
@@ -397,6 +410,22 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         }
         None => {
             model.say(Severity::Info, "nothing to copy here");
+            Vec::new()
+        }
+    }
+}
+
+/// The text that an editor is given: what agents wrote must not drive the terminal there either.
+pub(super) fn for_editor(file: &crate::wire::FileContent) -> String {
+    crate::tui::text::clean(&file.text).trim_end_matches('\n').to_owned()
+}
+
+/// Shows what is open in the operator's editor, as a copy.
+fn read_in_editor(model: &mut Model) -> Vec<Effect> {
+    match model.job().filter(|j| j.tab == Tab::Files).and_then(|j| j.files.text()) {
+        Some(file) => vec![Effect::OpenEditor { text: for_editor(file) }],
+        None => {
+            model.say(Severity::Info, "the editor is for a file that is open as text: a job's part Files has them");
             Vec::new()
         }
     }

@@ -12,7 +12,7 @@ use super::model::{Model, View};
 use super::msg::{Effect, Msg};
 use super::overlays::Overlay;
 use super::screens::job::overview::Page;
-use super::screens::{approvals, costs, cron, dashboard, health, job, jobs, memory, skills, workers};
+use super::screens::{approvals, costs, cron, dashboard, health, job, jobs, memory, projects, skills, workers};
 use super::view::body;
 use crate::domain::{Says, Timestamp, one_line};
 use crate::wire::{EngineMode, Query, Severity, Snapshot};
@@ -47,7 +47,15 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
                     Some(Overlay::Form(form)) => form.set_prompt(&text),
                     Some(Overlay::Line(line)) => line.take(&text),
                     Some(Overlay::Question(question)) => question.take(&text),
-                    _ => {}
+                    Some(_) => {}
+                    None => {
+                        if let Some(file) = model.job().and_then(|j| j.files.text())
+                            && keys::for_editor(file) != text
+                        {
+                            let says = format!("that was a copy: {} is as it was", file.name);
+                            model.say(Severity::Warn, says);
+                        }
+                    }
                 }
                 Vec::new()
             }
@@ -105,6 +113,7 @@ fn take_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Effect> {
     model.workers.take_snapshot(&old, &new);
     if old.log.last().map(|l| l.id) != new.log.last().map(|l| l.id) {
         model.cron.touch();
+        model.projects.touch();
     }
     model.approvals.take_snapshot(&old, &new);
     for job in &mut model.open {
@@ -124,6 +133,7 @@ fn take_snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Effect> {
         model.cron.touch();
         model.approvals.touch();
         model.skills.touch();
+        model.projects.start_over();
         model.dash.recall.touch();
         for job in &mut model.open {
             job.touch();
@@ -250,6 +260,19 @@ pub(super) fn settle(model: &mut Model) {
             };
             model.skills.lay_out(&page, inside(detail.height, 3));
         }
+        View::Projects => {
+            let (list, detail) = projects::areas(area, model.projects.reading);
+            model.projects.sync(inside(list.height, 3));
+            let page = Page {
+                width: inside(detail.width, 4),
+                now: model.now,
+                utc_offset: model.utc_offset,
+                theme: &model.options.theme,
+                snapshot: &snapshot,
+                projects: &model.options.choices.projects,
+            };
+            model.projects.lay_out(&page, inside(detail.height, 2));
+        }
         View::Costs => {
             model.costs.take_spent(snapshot.today.tokens);
             let (_, bars) = costs::areas(area, costs::shown_caps(&model.costs, area));
@@ -329,6 +352,15 @@ fn wants(model: &mut Model) -> Vec<Effect> {
                     && ask(&mut model.asked, &query, &mut effects)
                 {
                     model.skills.asked(&query);
+                }
+            }
+            View::Projects => {
+                let busy = model.asked.iter().any(|q| matches!(q, Query::Projects | Query::Project { .. }));
+                let wanted = [model.projects.wants().filter(|_| !busy), model.projects.wants_disk()];
+                for query in wanted.into_iter().flatten() {
+                    if ask(&mut model.asked, &query, &mut effects) {
+                        model.projects.asked(&query);
+                    }
                 }
             }
             View::Costs => {

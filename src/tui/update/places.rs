@@ -20,6 +20,7 @@ pub(super) fn go(model: &mut Model, view: View) {
         model.workers.cursor = Cursor::default();
     }
     model.open.clear();
+    model.projects.from_approvals = false;
     model.view = view;
 }
 
@@ -50,12 +51,21 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
         }
         return Vec::new();
     }
+    if model.view == View::Projects {
+        open_in_project(model);
+        return Vec::new();
+    }
     if model.view == View::Approvals {
         match (model.approvals.selected(), model.approvals.doc.jump().filter(|_| model.approvals.reading)) {
             (_, Some(Jump::Job(id))) => open_job(model, id, None),
             (_, Some(Jump::Task(_))) => _ = model.approvals.fold(),
             (Some(Item::Card(id)), _) => commands::open_card(model, id),
             (Some(Item::Talk), _) => commands::talk(model),
+            (Some(Item::Project(id)), _) => {
+                go(model, View::Projects);
+                model.projects.open(id);
+                model.projects.from_approvals = true;
+            }
             _ => model.approvals.reading = true,
         }
         return Vec::new();
@@ -103,9 +113,25 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Into the selected project, or where its line leads.
+fn open_in_project(model: &mut Model) {
+    let (job, file) = (model.projects.job(), model.projects.file());
+    match (job, file) {
+        (Some(id), Some(name)) => {
+            open_job(model, id, Some(Tab::Files));
+            if let Some(open) = model.open.last_mut() {
+                open.files.open_named(&name);
+            }
+        }
+        (Some(id), None) => open_job(model, id, None),
+        (None, _) if model.projects.reading => model.say(Severity::Info, "this line leads nowhere: jobs, files and branches open"),
+        (None, _) => model.projects.reading = model.projects.selected().is_some(),
+    }
+}
+
 /// One step out: a filter, marks, an opened job, then the dashboard.
 pub(super) fn back(model: &mut Model) {
-    if model.open.pop().is_some() {
+    if model.open.last_mut().is_some_and(JobScreen::back) || model.open.pop().is_some() {
         return;
     }
     let filtered = match model.view {
@@ -116,6 +142,11 @@ pub(super) fn back(model: &mut Model) {
         View::Cron => !model.cron.filter.is_empty() && !model.cron.reading,
         View::Logs => !model.logs.filter.is_empty(),
         View::Skills => !model.skills.filter.is_empty() && !model.skills.reading,
+        View::Projects if model.projects.reading && model.projects.from_approvals => {
+            model.projects.reading = false;
+            return go(model, View::Approvals);
+        }
+        View::Projects => !model.projects.filter.is_empty() && !model.projects.reading,
         View::Costs if model.costs.back() => return,
         View::Costs | View::Health => false,
         View::Dashboard => !model.dash.log.filter.is_empty(),
@@ -132,6 +163,8 @@ pub(super) fn back(model: &mut Model) {
         model.approvals.reading = false;
     } else if model.view == View::Skills && model.skills.reading {
         model.skills.reading = false;
+    } else if model.view == View::Projects && model.projects.reading {
+        model.projects.reading = false;
     } else if model.view == View::Workers && model.workers.reading {
         model.workers.reading = false;
     } else if model.view == View::Dashboard {

@@ -17,6 +17,10 @@ pub enum Jump {
     Memory(MemoryId),
     /// A task of the plan on the screen, by its place: it unfolds.
     Task(usize),
+    /// A deliverable, by its place in what the job lists.
+    File(JobId, usize),
+    /// What the job's branch changes.
+    Diff(JobId),
 }
 
 /// One line, already wrapped.

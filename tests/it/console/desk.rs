@@ -28,6 +28,9 @@ pub struct Console {
     pub said: Vec<orc::domain::Entry>,
     /// Rounds of review of whatever job is opened.
     pub reviews: Vec<orc::domain::Review>,
+    /// What whatever job is opened delivers.
+    pub files: Vec<orc::domain::Deliverable>,
+    pub projects: Vec<orc::wire::ProjectDetail>,
     /// What the next commands come to; else `Done`.
     pub replies: Vec<Applied>,
     /// Every effect that was no question, oldest first; commands included.
@@ -79,6 +82,8 @@ impl Console {
             plans: Vec::new(),
             said: Vec::new(),
             reviews: Vec::new(),
+            files: Vec::new(),
+            projects: Vec::new(),
             replies: Vec::new(),
             effects: Vec::new(),
             asked: Vec::new(),
@@ -312,6 +317,9 @@ impl Console {
                 let (overview, rows) = world::costs(by, self.rows.is_empty());
                 Answer::Costs { by, within, overview: Box::new(overview), rows }
             }
+            Query::File { .. } | Query::Projects | Query::Project { .. } | Query::Disk { .. } => {
+                super::projects::answer(query, &self.projects)
+            }
             Query::Health => Answer::Health(world::health()),
             Query::Command(_) => unreachable!("commands are applied"),
         }
@@ -393,6 +401,7 @@ impl Console {
                 Vec::new()
             },
             reviews: self.reviews.clone(),
+            files: self.files.clone(),
             result: (row.state == JobState::Done).then(|| "# Done\n\nMoved **12,402** invoices.\n\n| table | rows |\n|---|---|\n| invoices | 12402 |\n| lines | 90211 |\n\n- totals agree\n- the old table stays until Friday\n".to_owned()),
             job,
         }

@@ -6,6 +6,7 @@ mod desk;
 mod keys;
 mod palette;
 mod picture;
+mod projects;
 mod robust;
 mod screens;
 mod skills;

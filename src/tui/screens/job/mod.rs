@@ -1,6 +1,7 @@
 //! One job, opened: overview, transcript, prompt, result.
 
 mod blocks;
+mod files;
 mod markdown;
 pub mod overview;
 mod recalled;
@@ -8,6 +9,7 @@ pub mod rounds;
 mod transcript;
 mod view;
 
+pub use files::{Files, form};
 pub use transcript::Transcript;
 pub use view::{draw, reading_area};
 
@@ -30,10 +32,11 @@ pub enum Tab {
     Prompt,
     Memory,
     Result,
+    Files,
 }
 
 impl Tab {
-    pub const ALL: [Tab; 5] = [Tab::Overview, Tab::Transcript, Tab::Prompt, Tab::Memory, Tab::Result];
+    pub const ALL: [Tab; 6] = [Tab::Overview, Tab::Transcript, Tab::Prompt, Tab::Memory, Tab::Result, Tab::Files];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -42,6 +45,7 @@ impl Tab {
             Tab::Prompt => "Prompt",
             Tab::Memory => "Memory",
             Tab::Result => "Result",
+            Tab::Files => "Files",
         }
     }
 }
@@ -63,6 +67,7 @@ pub struct JobScreen {
     pub recalls: Option<Vec<Injected>>,
     pub memory: Doc,
     pub result: Doc,
+    pub files: Files,
     stale: bool,
     recalls_stale: bool,
     was_live: Option<AttemptId>,
@@ -87,6 +92,7 @@ impl JobScreen {
             recalls: None,
             memory: Doc::default(),
             result: Doc::default(),
+            files: Files::default(),
             stale: true,
             recalls_stale: true,
             was_live: None,
@@ -121,6 +127,7 @@ impl JobScreen {
         // another attempt has its own
         let newest = |d: &JobDetail| d.attempts.iter().map(|a| a.id).max();
         self.recalls_stale |= self.detail.as_deref().and_then(newest) != newest(&detail);
+        self.files.set(&detail.files);
         self.detail = Some(Box::new(detail));
         self.laid_out = None;
         self.aim();
@@ -153,6 +160,9 @@ impl JobScreen {
         if self.recalls_stale && (self.tab == Tab::Memory || self.beside == Tab::Memory) {
             return Some(Query::Recalls { job: self.id });
         }
+        if let Some(name) = self.files.wants().filter(|_| self.tab == Tab::Files || self.beside == Tab::Files) {
+            return Some(Query::File { job: self.id, name: name.to_owned() });
+        }
         let shown = self.tab == Tab::Transcript || self.beside == Tab::Transcript;
         if shown { self.transcript.wants() } else { None }
     }
@@ -162,6 +172,7 @@ impl JobScreen {
         match query {
             Query::Job { .. } => self.stale = false,
             Query::Recalls { .. } => self.recalls_stale = false,
+            Query::File { .. } => self.files.asked(),
             _ => self.transcript.asked(),
         }
     }
@@ -170,6 +181,7 @@ impl JobScreen {
     pub fn touch(&mut self) {
         self.stale = true;
         self.recalls_stale = true;
+        self.files.touch();
         self.transcript.poke();
     }
 
@@ -183,6 +195,7 @@ impl JobScreen {
         self.overview.set(lines, height(overview));
         let given = recalled::lines(self.recalls.as_deref().unwrap_or_default(), &Page { width: width(reading), ..page });
         self.memory.set(given, height(reading));
+        self.files.sync(width(reading), height(reading), page.theme);
         let key = (width(reading), height(reading));
         if self.laid_out != Some(key) {
             let (theme, width) = (page.theme, width(reading));
@@ -198,7 +211,7 @@ impl JobScreen {
     fn doc(&mut self) -> Option<&mut Doc> {
         match self.tab {
             Tab::Overview => Some(&mut self.overview),
-            Tab::Transcript => None,
+            Tab::Transcript | Tab::Files => None,
             Tab::Prompt => Some(&mut self.prompt),
             Tab::Memory => Some(&mut self.memory),
             Tab::Result => Some(&mut self.result),
@@ -227,6 +240,7 @@ impl JobScreen {
                 self.transcript.fold();
             }
             Action::FoldAll if self.tab == Tab::Transcript => self.transcript.fold_all(),
+            _ if self.tab == Tab::Files => return self.files.moved(action),
             _ => {
                 let Some(doc) = self.doc() else { return self.transcript.moved(action) };
                 let page = doc.cursor.height.saturating_sub(1).max(1) as isize;
@@ -257,8 +271,13 @@ impl JobScreen {
                     self.aim();
                     self.show(Tab::Transcript);
                 }
-                Some(Jump::Memory(_) | Jump::Task(_)) | None => {}
+                Some(Jump::File(_, at)) => {
+                    self.show(Tab::Files);
+                    self.files.open_at(at);
+                }
+                Some(Jump::Memory(_) | Jump::Task(_) | Jump::Diff(_)) | None => {}
             },
+            Tab::Files => self.files.open(),
             Tab::Prompt | Tab::Memory | Tab::Result => {}
         }
         None
@@ -272,7 +291,13 @@ impl JobScreen {
             Tab::Prompt => self.detail.as_ref().map(|d| (d.job.spec.prompt.clone(), "the prompt")),
             Tab::Memory => self.recalled().map(|r| (r.text.clone(), "the memory")),
             Tab::Result => self.detail.as_ref().and_then(|d| d.result.clone()).map(|r| (r, "the result")),
+            Tab::Files => self.files.copy(),
         }
+    }
+
+    /// One step out within the job; false where there is none.
+    pub fn back(&mut self) -> bool {
+        self.tab == Tab::Files && self.files.close()
     }
 
     /// True while the job runs.

@@ -40,6 +40,22 @@ pub fn lines(d: &JobDetail, p: &Page<'_>) -> Vec<DocLine> {
             why(verdict, p, &mut out);
         }
     }
+    if !d.files.is_empty() {
+        heading(&mut out, "Delivers (enter opens it)", t);
+        for (at, file) in d.files.iter().enumerate() {
+            let (mark, style) = super::form(file.form, t);
+            let mut spans = vec![
+                Span::styled(format!("{mark} {:<9} ", file.form.as_str()), style),
+                Span::styled(text::clean_line(&file.name).into_owned(), t.text),
+            ];
+            let size = file.bytes.map(text::bytes).unwrap_or_default();
+            for says in [size.as_str(), &file.note].into_iter().filter(|s| !s.is_empty()) {
+                spans.push(Span::styled(format!("  {}", text::clean_line(says)), t.dim));
+            }
+            let jump = Some(Jump::File(d.job.id, at));
+            out.extend(text::wrap(Line::from(spans), p.width, 12).into_iter().map(|line| DocLine { line, jump }));
+        }
+    }
     if !d.reviews.is_empty() {
         heading(&mut out, "Reviews, the newest first (enter opens the reviewer's job)", t);
         super::rounds::lines(&d.reviews, p, &mut out);

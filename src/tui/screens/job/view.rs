@@ -88,6 +88,8 @@ fn foot_of(job: &JobScreen, tab: Tab) -> String {
         Tab::Memory => position(&job.memory.cursor.visible(), job.memory.lines.len(), false),
         Tab::Prompt => position(&job.prompt.cursor.visible(), job.prompt.lines.len(), false),
         Tab::Result => position(&job.result.cursor.visible(), job.result.lines.len(), false),
+        Tab::Files if job.files.reading() => position(&job.files.doc.cursor.visible(), job.files.doc.lines.len(), false),
+        Tab::Files => String::new(),
     }
 }
 
@@ -149,6 +151,14 @@ fn page(model: &Model, job: &JobScreen, tab: Tab, area: Rect, buf: &mut Buffer, 
             empty(area, buf, &[says], t);
         }
         Tab::Result => job.result.draw(area, buf, focused, t),
+        Tab::Files if job.files.is_empty() && !job.files.reading() => {
+            let says: [&str; 2] = [
+                "This job declares no files and has no branch.",
+                "Files that are named when it is submitted (`--artefact PATH`) open here.",
+            ];
+            empty(area, buf, &says, t);
+        }
+        Tab::Files => job.files.draw(area, buf, focused, |at| text::moment(at, model.now, model.utc_offset), t),
         Tab::Transcript => transcript(model, job, area, buf, focused),
     }
 }

@@ -3,7 +3,7 @@
 use super::super::batches;
 use super::super::places::go;
 use super::confirm;
-use crate::domain::{Command, DecisionId, MOST_TASKS, PlanId, plan_of};
+use crate::domain::{Command, DecisionId, MOST_TASKS, PlanId, ProjectState, plan_of};
 use crate::tui::keymap::Action;
 use crate::tui::model::{Model, View};
 use crate::tui::msg::Effect;
@@ -12,7 +12,15 @@ use crate::tui::screens::approvals::{Draft, Editing, Item, begins};
 use crate::wire::{PlanDetail, Severity};
 
 fn selected(model: &Model) -> Option<Item> {
-    model.approvals.selected().filter(|_| model.open.is_empty() && model.view == View::Approvals)
+    match model.view {
+        _ if !model.open.is_empty() => None,
+        View::Approvals => model.approvals.selected(),
+        View::Projects => {
+            let row = model.projects.selected().filter(|r| r.state == ProjectState::PendingApproval)?;
+            Some(Item::Project(row.id))
+        }
+        _ => None,
+    }
 }
 
 /// The selected plan, where it has been read.
@@ -58,6 +66,10 @@ pub fn approve(model: &mut Model) -> Vec<Effect> {
         }
         Some(Item::Card(id)) => {
             open_card(model, id);
+            Vec::new()
+        }
+        None if model.view == View::Projects && model.open.is_empty() => {
+            model.say(Severity::Info, not_asked(model));
             Vec::new()
         }
         Some(Item::Talk) | None => {
@@ -108,12 +120,24 @@ pub fn reject_it(model: &mut Model, item: Item) {
     }
 }
 
+/// Why there is nothing to say yes or no to in the selected project.
+fn not_asked(model: &Model) -> String {
+    match model.projects.selected() {
+        Some(r) => {
+            let verb = if r.state == ProjectState::Approved { "reopen" } else { "submit" };
+            format!("project {} does not wait for your word: `:{verb} project {}` {verb}s it", r.id, r.id)
+        }
+        None => "no project is selected".to_owned(),
+    }
+}
+
 /// Asks why what is selected goes back.
 pub fn reject(model: &mut Model) {
     let about = match selected(model) {
         Some(Item::Plan(plan)) => About::RejectPlan(plan),
         Some(Item::Project(project)) => About::RejectProject(project),
         Some(Item::Card(_)) => return model.say(Severity::Info, "a question is answered with one of its options: enter opens it"),
+        None if model.view == View::Projects && model.open.is_empty() => return model.say(Severity::Info, not_asked(model)),
         Some(Item::Talk) | None => return model.say(Severity::Info, "rejecting is for plans and projects"),
     };
     model.overlays.push(Overlay::Line(Box::new(Written::new(about, Vec::new()))));

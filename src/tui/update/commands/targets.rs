@@ -70,7 +70,7 @@ pub fn by_id(model: &Model, id: JobId) -> Option<Target> {
             running_ms: None,
         });
     }
-    model.jobs.row(id).map(|row| of_row(row, model))
+    model.jobs.row(id).or_else(|| model.projects.row(id)).map(|row| of_row(row, model))
 }
 
 /// The worker that has the focus.
@@ -94,6 +94,7 @@ pub fn focused_job(model: &Model) -> Option<JobId> {
         View::Logs => model.logs.selected(&model.book).and_then(|l| l.job),
         View::Cron => model.cron.job(),
         View::Skills => model.skills.job(),
+        View::Projects => model.projects.job(),
         View::Approvals | View::Memory | View::Costs | View::Health => None,
         View::Workers => focused_worker(model)?.live.as_ref().map(|l| l.job),
         View::Dashboard => match model.dash.pane {
