@@ -143,6 +143,9 @@ impl<L: Launcher> Core<L> {
             context_tokens: super::why::CONTEXT,
             shim,
             host_checked: None,
+            clock_mark: None,
+            clock_news: None,
+            clock_due: false,
             log: VecDeque::new(),
             episodes: None,
             unwritten: Vec::new(),
@@ -216,6 +219,9 @@ impl<L: Launcher> Core<L> {
     fn transact(&mut self, now: Timestamp, inputs: Vec<Input>, out: &mut Vec<Effect>) -> Result<(), StoreError> {
         let Core { store, state, .. } = self;
         state.look_at_host(now);
+        if std::mem::take(&mut state.clock_due) {
+            state.look_at_clock(store, now)?;
+        }
         if state.cron.clock(now) {
             state.wake_at = Some(now);
         }
@@ -236,6 +242,7 @@ impl<L: Launcher> Core<L> {
                 state.take(tx, input, now, out)?;
             }
             state.acknowledge(tx, out)?;
+            state.note_clock(tx, now)?;
             state.sync(tx, now, out)?;
             state.lift_pauses(tx, now)?;
             state.sync(tx, now, out)?;
