@@ -54,7 +54,8 @@ pub(crate) use cases::cases;
 pub use clock::{CLOCK_TOLERANCE, ClockMark, ClockStep};
 pub use command::{Applied, Command, Seen};
 pub use cost::{
-    Accuracy, Charge, CostBy, CostRow, CostSource, Overview, Price, Prices, Spend, UPKEEP_LEAST, UPKEEP_USUAL, Upkeep, charge, is_upkeep,
+    Accuracy, Charge, CostBy, CostRow, CostSource, Found, Overview, Price, Prices, Spend, UPKEEP_LEAST, UPKEEP_USUAL, Upkeep, charge,
+    is_upkeep,
 };
 pub use cron::{
     BadSchedule, Catch, CronEntry, CronRow, CronStep, CronView, Due, Fire, FireOutcome, MOST_FIRES, NOTHING, Overlap, Quiet, Schedule,

@@ -154,6 +154,7 @@ impl<L: Launcher> Core<L> {
             today_at: None,
             unread: None,
             shelf: None,
+            known_skills: crate::config::KnownSkills::default(),
             broken_skills: BTreeMap::new(),
             today_old: false,
             trouble: None,

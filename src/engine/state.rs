@@ -147,6 +147,8 @@ pub(super) struct State {
     pub unread: Option<String>,
     /// The skills as they were read last; `None` before anybody asked.
     pub shelf: Option<crate::config::Skills>,
+    /// Those that jobs were given.
+    pub known_skills: crate::config::KnownSkills,
     /// What has been said of broken skills, by name.
     pub broken_skills: BTreeMap<String, String>,
     /// Why the database cannot be written, while it cannot.

@@ -212,6 +212,11 @@ impl Table {
 
     async fn open(&self) -> Result<Dataset, MemoryError> {
         let uri = self.uri()?;
+        if let Some(torn) = self.torn()
+            && !self.set_unsynced_aside()
+        {
+            return Err(self.broken("opened", torn));
+        }
         let first = Dataset::open(uri).await;
         let Err(e) = first else { return first.map_err(|e| self.error("opened", &e)) };
         if !self.set_unsynced_aside() {

@@ -203,7 +203,8 @@ fn no_copy_of_the_database() {
     let (_, found) = doctor(&b);
     assert!(part(&found, "copies")["says"].as_str().unwrap().starts_with("none yet"), "a workspace of today has none");
     let db = rusqlite::Connection::open(b.workspace().join("pm.db")).unwrap();
-    let old = "INSERT INTO events (id, at, actor, what, text) SELECT 0, at - 5 * 86400000, actor, what, 'old' FROM events ORDER BY id LIMIT 1";
+    let old =
+        "INSERT INTO events (id, at, actor, what, text) SELECT 0, at - 5 * 86400000, actor, what, 'old' FROM events ORDER BY id LIMIT 1";
     db.execute(old, []).unwrap();
     named(&b, "database", "copies", "warn", "there is none", "orc tidy");
     write(&b.workspace().join("backups/pm-2020-01-01.db"), "");
@@ -275,13 +276,4 @@ fn what_lint_calls_left_over_housekeeping_puts_away() {
     let day = std::fs::read_dir(b.workspace().join("trash")).unwrap().next().unwrap().unwrap().path();
     assert_eq!(std::fs::read_to_string(day.join("temporary-drafts-plan-notes.tmp")).unwrap(), "text");
     assert!(!b.run("orc lint").contains("notes.tmp"));
-}
-#[test]
-fn zz_probe() {
-    let (b, at) = remembering();
-    let manifest = newest(at.join("_versions"), "manifest");
-    let bytes = std::fs::read(&manifest).unwrap();
-    std::fs::write(&manifest, &bytes[..bytes.len() / 2]).unwrap();
-    let out = b.command("orc").env("RUST_BACKTRACE", "0").args(["doctor", "--json"]).output().unwrap();
-    panic!("{out:?} {:?} ends {:?}", bytes.len(), &bytes[bytes.len() - 16..]);
 }

@@ -5,6 +5,9 @@ use crate::memory::MemoryError;
 use futures::TryStreamExt;
 use std::io::ErrorKind;
 
+/// What each of Lance's manifests ends with.
+const MAGIC: &[u8] = b"LANC";
+
 impl Table {
     /// Opens it and reads the numbers of all memories, for which every file of theirs has to be there and whole.
     ///
@@ -25,6 +28,16 @@ impl Table {
         }
         // A version may be tidied away while it is read; the next one is there then.
         self.read_numbers().or_else(|_| self.read_numbers())
+    }
+
+    /// What is wrong with the newest manifest, told from its end: Lance itself panics at one that is cut off.
+    pub(super) fn torn(&self) -> Option<String> {
+        let path = self.path.join("_versions").join(self.newest()?);
+        match std::fs::read(&path) {
+            Ok(bytes) if bytes.ends_with(MAGIC) => None,
+            Ok(_) => Some(format!("{} is cut off", path.display())),
+            Err(e) => Some(format!("{}: {e}", path.display())),
+        }
     }
 
     fn read_numbers(&self) -> Result<(), MemoryError> {
