@@ -5,7 +5,7 @@ use super::args;
 use super::context::Context;
 use super::error::{CliError, Result};
 use super::output::{Cell, Table, Tone};
-use crate::domain::{CostBy, CostRow, Overview, Spend, Timestamp, Upkeep};
+use crate::domain::{CostBy, CostRow, Found, Overview, Spend, Timestamp, Upkeep};
 use crate::engine::costs;
 use crate::store::{Period, Store};
 use clap::Args;
@@ -84,14 +84,18 @@ fn of_row(row: &CostRow) -> Value {
     let mut value = of_spend(&row.spend);
     value["key"] = row.key.as_str().into();
     value["label"] = row.label.as_str().into();
+    if let Some(found) = row.found {
+        value["judged"] = found.judged.into();
+        value["changed"] = found.changed.into();
+    }
     value
 }
 
 fn of_upkeep(u: &Upkeep) -> Value {
     let mut value = of_spend(&u.spend);
     value["category"] = u.category.as_str().into();
-    value["judged"] = u.judged.into();
-    value["changed"] = u.changed.into();
+    value["judged"] = u.found.judged.into();
+    value["changed"] = u.found.changed.into();
     value
 }
 
@@ -118,13 +122,16 @@ fn print(cx: &mut Context, by: CostBy, rows: &[CostRow], total: &Spend) -> Resul
         CostBy::Kind => "KIND",
         CostBy::Cron => "CRON ENTRY",
         CostBy::Skill => "SKILLS",
+        CostBy::Version => "SKILL VERSIONS",
         CostBy::Day => "DAY",
     };
     let numbered = matches!(by, CostBy::Project | CostBy::Task | CostBy::Job);
-    let mut table =
-        Table::new(&[head, ">JOBS", ">INPUT", ">OUTPUT", ">CACHE READ", ">CACHE WRITE", ">ESTIMATED", ">COST", "SAID BY"], head);
-    let line = |label: String, s: &Spend, tone: Tone| {
-        vec![
+    let mut columns = vec![head, ">JOBS", ">INPUT", ">OUTPUT", ">CACHE READ", ">CACHE WRITE", ">ESTIMATED", ">COST", "SAID BY"];
+    let judges = by == CostBy::Cron;
+    columns.extend(judges.then_some(">CHANGED SOMETHING"));
+    let mut table = Table::new(&columns, head);
+    let line = |label: String, s: &Spend, found: Option<Found>, tone: Tone| {
+        let mut cells = vec![
             Cell::toned(tone, label),
             s.jobs.into(),
             ages::count(s.usage.input).into(),
@@ -134,14 +141,16 @@ fn print(cx: &mut Context, by: CostBy, rows: &[CostRow], total: &Spend) -> Resul
             ages::count(s.estimated).into(),
             ages::money(s.usd()).into(),
             said(s).into(),
-        ]
+        ];
+        cells.extend(judges.then(|| found.map_or_else(String::new, Found::says).into()));
+        cells
     };
     for r in rows {
         let label = if numbered && !r.key.is_empty() { format!("{} {}", r.key, r.label) } else { r.label.clone() };
-        table.row(line(label, &r.spend, Tone::Plain));
+        table.row(line(label, &r.spend, r.found, Tone::Plain));
     }
     if !rows.is_empty() {
-        table.row(line("in all".to_owned(), total, Tone::Head));
+        table.row(line("in all".to_owned(), total, None, Tone::Head));
     }
     cx.out.table(&table, "nothing was spent: no attempt has ended in that time")
 }
@@ -183,6 +192,8 @@ fn csv(cx: &mut Context, rows: &[CostRow]) -> Result {
         "computed_usd",
         "estimated_usd",
         "cost_usd",
+        "judged",
+        "changed",
     ])
     .map_err(wrong)?;
     for r in rows {
@@ -199,7 +210,8 @@ fn csv(cx: &mut Context, rows: &[CostRow]) -> Result {
             s.unpriced,
         ];
         let money = [s.reported_usd, s.computed_usd, s.estimated_usd, s.usd()];
-        let figures = counts.iter().map(u64::to_string).chain(money.iter().map(f64::to_string));
+        let found = r.found.map_or([const { String::new() }; 2], |f| [f.judged.to_string(), f.changed.to_string()]);
+        let figures = counts.iter().map(u64::to_string).chain(money.iter().map(f64::to_string)).chain(found);
         // A title that begins like a formula is run as one by what opens such files.
         let text = |t: &str| if t.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{t}") } else { t.to_owned() };
         to.write_record([text(&r.key), text(&super::text::line(&r.label))].into_iter().chain(figures)).map_err(wrong)?;
@@ -249,15 +261,15 @@ fn headline(cx: &mut Context, o: &Overview) -> Result {
         return Ok(());
     }
     cx.out.line("")?;
-    let mut table = Table::new(&["UPKEEP", ">JOBS", ">TOKENS", ">COST", ">CHANGED SOMETHING"], "UPKEEP");
+    let mut table = Table::new(&["UPKEEP", ">JOBS", ">TOKENS", ">SHARE", ">COST", ">CHANGED SOMETHING"], "UPKEEP");
     for u in &o.upkeep {
-        let changed = if u.judged > 0 { format!("{} of {}", u.changed, u.judged) } else { "unknown".to_owned() };
         table.row(vec![
             u.category.into(),
             u.spend.jobs.into(),
             ages::count(u.spend.tokens()).into(),
+            format!("{:.0} %", o.percent(u)).into(),
             ages::money(u.spend.usd()).into(),
-            changed.into(),
+            u.found.says().into(),
         ]);
     }
     cx.out.table(&table, "")

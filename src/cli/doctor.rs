@@ -30,6 +30,7 @@ pub fn run(cx: &mut Context, doctor: &Doctor, memory: Option<fn(&Context) -> Vec
         backends: cx.backends().map_err(lack),
         engine: facts(cx),
         now: cx.now(),
+        patience: std::time::Duration::ZERO,
         memory: memory.map(|look| look(cx)).unwrap_or_default(),
     };
     let mut findings = examine(site);

@@ -5,6 +5,7 @@ use super::error::{CliError, Kind, Result};
 use super::output::Tone;
 use crate::config::{self, Workspace, lint_skill, rules};
 use crate::domain::Timestamp;
+use crate::engine::left_over::{LeftOver, ZONES, left_over};
 use crate::memory::core::CoreMemory;
 use clap::Args;
 use serde::Serialize;
@@ -19,14 +20,11 @@ pub struct Lint {
     strict: bool,
 }
 
-/// Temporary files in the zones may be this old: the operating file says so to everybody.
-const TEMPORARY: Duration = Duration::from_secs(7 * 24 * 3600);
-/// The zones in which work leaves files.
-const ZONES: [&str; 6] = ["system", "engine", "projects", "drafts", "images", "sites"];
 /// What else belongs at the top.
-const TOP: [&str; 19] = [
+const TOP: [&str; 20] = [
     "orc.toml",
     "cron.toml",
+    "models.toml",
     "CLAUDE.md",
     "AGENTS.md",
     "GEMINI.md",
@@ -62,7 +60,9 @@ struct Finding {
 /// # Errors
 /// `Failure` where something does not work, and with --strict where anything is out of order.
 pub fn run(cx: &mut Context, verb: &Lint) -> Result {
-    let found = findings(cx.workspace()?, cx.now());
+    // Where the settings are broken, `orc doctor` says so.
+    let temporary = cx.settings().unwrap_or_default().keep_temporary;
+    let found = findings(cx.workspace()?, temporary, cx.now());
     if cx.out.json {
         cx.out.value(&found)?;
     } else if found.is_empty() {
@@ -76,7 +76,7 @@ pub fn run(cx: &mut Context, verb: &Lint) -> Result {
     if found.iter().any(|f| f.fatal || verb.strict) { Err(CliError::told(Kind::Failure)) } else { Ok(()) }
 }
 
-fn findings(workspace: &Workspace, now: Timestamp) -> Vec<Finding> {
+fn findings(workspace: &Workspace, temporary: Duration, now: Timestamp) -> Vec<Finding> {
     let mut all = Vec::new();
     let mut add = |check, fatal, path: &Path, says: String| all.push(Finding { check, fatal, path: path.display().to_string(), says });
 
@@ -125,43 +125,9 @@ fn findings(workspace: &Workspace, now: Timestamp) -> Vec<Finding> {
             );
         }
     }
-    for zone in ZONES {
-        // What the engine keeps of work trees is its own.
-        old_files(&workspace.root().join(zone), &workspace.trees_dir(), now, &mut |path, days| {
-            let inside = path.strip_prefix(workspace.root()).unwrap_or(path).display();
-            add("temporary", false, path, format!("{inside} is a temporary file, {days} days old"));
-        });
+    for LeftOver { path, days } in left_over(workspace, temporary, now) {
+        let inside = path.strip_prefix(workspace.root()).unwrap_or(&path).display();
+        add("temporary", false, &path, format!("{inside} is a temporary file, {days} days old: `orc tidy` puts it into the trash"));
     }
     all
-}
-
-/// Temporary files past their age, below a folder. Repositories are their owners' business.
-fn old_files(dir: &Path, except: &Path, now: Timestamp, tell: &mut impl FnMut(&Path, u64)) {
-    let mut dirs = vec![dir.to_owned()];
-    while let Some(dir) = dirs.pop() {
-        if dir == except || dir.join(".git").exists() {
-            continue;
-        }
-        let mut entries: Vec<_> = std::fs::read_dir(&dir).into_iter().flatten().flatten().collect();
-        entries.sort_by_key(std::fs::DirEntry::file_name);
-        for entry in entries {
-            let (Ok(kind), Some(name)) = (entry.file_type(), entry.file_name().to_str().map(str::to_owned)) else { continue };
-            if kind.is_dir() && name != "node_modules" {
-                dirs.push(entry.path());
-            }
-            if !kind.is_file() || !is_temporary(&name) {
-                continue;
-            }
-            let age = entry.metadata().ok().and_then(|m| m.modified().ok()).and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok());
-            let Some(age) = age.map(|t| now.since(Timestamp(t.as_millis() as i64))) else { continue };
-            if age > TEMPORARY {
-                tell(&entry.path(), age.as_secs() / 86_400);
-            }
-        }
-    }
-}
-
-fn is_temporary(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    lower.starts_with("tmp-") || [".tmp", ".temp", "~", ".swp", ".bak", ".part"].iter().any(|end| lower.ends_with(end))
 }

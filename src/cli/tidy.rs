@@ -2,7 +2,7 @@
 
 use super::ages;
 use super::context::Context;
-use super::error::Result;
+use super::error::{CliError, Kind, Result};
 use super::output::Table;
 use crate::domain::Act;
 use crate::engine::tidy::{tidy, tidy_and_tell};
@@ -18,7 +18,7 @@ pub struct Tidy {
 /// Copies and checks the database, and puts away what has had its time, as the engine does each night.
 ///
 /// # Errors
-/// Not for a process of a job; the database; the configuration.
+/// Not for a process of a job; the database, where it is damaged or cannot be copied; the configuration.
 pub fn run(cx: &mut Context, verb: &Tidy) -> Result {
     let settings = cx.settings()?;
     let workspace = cx.workspace()?.clone();
@@ -28,11 +28,15 @@ pub fn run(cx: &mut Context, verb: &Tidy) -> Result {
     let done = if verb.dry_run {
         tidy(&workspace, &mut store, &settings, now, true)?
     } else {
-        tidy_and_tell(&workspace, &mut store, &settings, &actor, now)?
+        tidy_and_tell(&workspace, &mut store, &settings, &actor, None, now)?
     };
     cx.wake()?;
     if cx.out.json {
-        return cx.out.value(&done);
+        cx.out.value(&done)?;
+        return if done.stopped { Err(CliError::told(Kind::Failure)) } else { Ok(()) };
+    }
+    if done.stopped {
+        return Err(CliError::new(Kind::Failure, done.says()).hint("`orc doctor` looks at the database and says what to do"));
     }
     let mut table = Table::new(&["WHAT", "WHERE", ">SIZE", "GOES"], "WHERE");
     for (items, goes) in [(&done.put_away, "to the trash"), (&done.removed, "for good")] {

@@ -2,7 +2,7 @@
 
 use super::settings::Settings;
 use crate::domain::{Amount, BudgetLimits, CapLimits, CapacityLimits, Kind, RetryPolicy, SessionLimits, Timestamp};
-use chrono::{Local, NaiveDateTime, Offset, TimeZone, Utc};
+use chrono::{Local, NaiveDateTime, TimeZone, Utc};
 use std::collections::BTreeMap;
 
 impl Settings {
@@ -149,12 +149,9 @@ fn next_at<Z: TimeZone>(zone: &Z, time: chrono::NaiveTime, now: Timestamp) -> Op
 fn midnight<Z: TimeZone>(zone: &Z, now: Timestamp) -> Timestamp {
     let Some(utc) = Utc.timestamp_millis_opt(now.0).single() else { return now };
     let local = utc.with_timezone(zone);
-    let Some(start) = local.date_naive().and_hms_opt(0, 0, 0) else { return now };
-    match zone.from_local_datetime(&start).earliest() {
-        Some(t) => Timestamp(t.timestamp_millis()),
-        // Midnight falls into a gap of the clock: the day begins with the offset of now.
-        None => Timestamp((start - local.offset().fix()).and_utc().timestamp_millis()),
-    }
+    let start = local.date_naive().and_time(chrono::NaiveTime::MIN);
+    // Where midnight falls into a gap of the clocks, the day begins after it.
+    instant_in(zone, start)
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub use rubric::{BUILT_IN_RUBRICS, RubricError, rubric};
 pub use settings::{BackendOverrides, PerKind, Settings, Tier};
 pub use shape::Shape;
 pub use skill::{
-    BUILTIN_SKILLS, LARGEST_FILE, SKILL_FILE, Skill, SkillError, SkillProblem, SkillSource, Skills, builtin_of, lint_skill, skill,
-    skill_folders, skill_names, skills,
+    BUILTIN_SKILLS, KnownSkills, LARGEST_FILE, SKILL_FILE, Skill, SkillError, SkillProblem, SkillSource, Skills, builtin_of, lint_skill,
+    skill, skill_folders, skill_names, skills,
 };
 pub use workspace::{SETTINGS_FILE, Surroundings, Workspace};

@@ -263,6 +263,11 @@ settings! {
     keep_spools: Duration = "30days", Shape::Time { min: DAY, max: 100 * YEAR };
     /// Lines of the audit log are dropped at this age, but for those of jobs that are not over so long.
     keep_events: Duration = "365days", Shape::Time { min: DAY, max: 100 * YEAR };
+    /// Fires of schedules are forgotten at this age, but for the newest of each.
+    keep_fires: Duration = "90days", Shape::Time { min: DAY, max: 100 * YEAR };
+    /// A temporary file (`x.tmp`, `x~`, `x.bak` and the like) in a zone of the workspace is put into the trash at this age; `orc lint`
+    /// names it from then on. Repositories are left alone.
+    keep_temporary: Duration = "7days", Shape::Time { min: DAY, max: 100 * YEAR };
     /// What is in the trash is removed for good after this.
     keep_trash: Duration = "7days", Shape::Time { min: DAY, max: 100 * YEAR };
     /// Nightly copies of the database that are kept. 0 = none is made.

@@ -240,20 +240,32 @@ impl CapStanding {
 
     /// In words, without a time zone.
     pub fn says(&self) -> String {
-        let of = |x| amount(self.unit, x);
-        let whose = self.project.map_or_else(|| "today".to_owned(), |p| format!("project {p}"));
-        let mut text = format!("{whose}: {} of {}", of(self.spent), of(if self.hard > 0.0 { self.hard } else { self.soft }));
+        let mut text = self.stands();
         if self.hard == 0.0 {
             text += " (a soft cap: it only warns)";
         } else if self.soft > 0.0 {
-            text += &format!(", warning from {}", of(self.soft));
+            text += &format!(", warning from {}", amount(self.unit, self.soft));
         }
+        text + &self.forecast()
+    }
+
+    /// The same where there is little room: what is spent, and the forecast.
+    pub fn brief(&self) -> String {
+        self.stands() + &self.forecast()
+    }
+
+    fn stands(&self) -> String {
+        let of = |x| amount(self.unit, x);
+        let whose = self.project.map_or_else(|| "today".to_owned(), |p| format!("project {p}"));
+        format!("{whose}: {} of {}", of(self.spent), of(if self.hard > 0.0 { self.hard } else { self.soft }))
+    }
+
+    fn forecast(&self) -> String {
         match (self.reached_at, self.by_midnight) {
-            (Some(t), _) => text += &format!("; reached at {t} at this rate"),
-            (None, Some(x)) if self.project.is_none() => text += &format!("; {} by midnight at this rate", of(x)),
-            _ => {}
+            (Some(t), _) => format!("; reached at {t} at this rate"),
+            (None, Some(x)) if self.project.is_none() => format!("; {} by midnight at this rate", amount(self.unit, x)),
+            _ => String::new(),
         }
-        text
     }
 }
 

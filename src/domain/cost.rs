@@ -131,8 +131,10 @@ words!(
         Kind = "kind",
         /// The cron entry that made the job.
         Cron = "cron",
-        /// The set of skills that the job got, each set once: so nothing is counted twice.
+        /// The set of skills that the attempt was given, each set once: so nothing is counted twice.
         Skill = "skill",
+        /// The same, by version: `NAME@HASH`, with the first twelve digits of the hash.
+        Version = "version",
         /// The operator's day on which the attempt ended.
         Day = "day",
     }
@@ -191,6 +193,33 @@ pub struct CostRow {
     pub label: String,
     #[serde(flatten)]
     pub spend: Spend,
+    /// How often it came to something, where that is looked at: of cron entries.
+    #[serde(default)]
+    pub found: Option<Found>,
+}
+
+/// Of so many ended jobs it is known whether they came to anything, and so many did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    pub judged: u64,
+    pub changed: u64,
+}
+
+impl Found {
+    /// In words: `12 of 31 (39 %)`, or that nobody looked.
+    pub fn says(self) -> String {
+        match self.judged {
+            0 => "unknown".to_owned(),
+            n => format!("{} of {n} ({:.0} %)", self.changed, self.changed as f64 * 100.0 / n as f64),
+        }
+    }
+}
+
+impl AddAssign for Found {
+    fn add_assign(&mut self, o: Found) {
+        self.judged += o.judged;
+        self.changed += o.changed;
+    }
 }
 
 /// How good the estimates of a kind of job are, over attempts that told what they used.
@@ -213,9 +242,9 @@ pub struct Upkeep {
     pub category: super::job::Kind,
     #[serde(flatten)]
     pub spend: Spend,
-    /// Of how many ended jobs it is known whether they changed anything.
-    pub judged: u64,
-    pub changed: u64,
+    /// How often its jobs changed anything.
+    #[serde(flatten)]
+    pub found: Found,
 }
 
 /// True for the kinds of job that keep the system going rather than make something: the article's "maintenance".
@@ -252,6 +281,14 @@ impl Overview {
             "more than usual (about 40 %): see what it changed"
         };
         format!("{:.0} % of the tokens; {against}", share * 100.0)
+    }
+
+    /// A category's share of all tokens, in percent.
+    pub fn percent(&self, u: &Upkeep) -> f64 {
+        match self.period.tokens() {
+            0 => 0.0,
+            all => u.spend.tokens() as f64 * 100.0 / all as f64,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod budget;
 mod caps;
 #[cfg(test)]
 mod cases;
+mod clock;
 mod command;
 mod cost;
 mod cron;
@@ -53,9 +54,11 @@ pub use budget::{Budget, BudgetLimits};
 pub use caps::{Amount, CapLimits, CapStanding, CapUnit, Caps, HOLD, Hold, MORE, amount};
 #[cfg(test)]
 pub(crate) use cases::cases;
+pub use clock::{CLOCK_TOLERANCE, ClockMark, ClockStep};
 pub use command::{Applied, Command, Seen};
 pub use cost::{
-    Accuracy, Charge, CostBy, CostRow, CostSource, Overview, Price, Prices, Spend, UPKEEP_LEAST, UPKEEP_USUAL, Upkeep, charge, is_upkeep,
+    Accuracy, Charge, CostBy, CostRow, CostSource, Found, Overview, Price, Prices, Spend, UPKEEP_LEAST, UPKEEP_USUAL, Upkeep, charge,
+    is_upkeep,
 };
 pub use cron::{
     BadSchedule, Catch, CronEntry, CronRow, CronStep, CronView, Due, Fire, FireOutcome, MOST_FIRES, NOTHING, Overlap, Quiet, Schedule,

@@ -143,6 +143,9 @@ impl<L: Launcher> Core<L> {
             context_tokens: super::why::CONTEXT,
             shim,
             host_checked: None,
+            clock_mark: None,
+            clock_news: None,
+            clock_due: false,
             log: VecDeque::new(),
             episodes: None,
             unwritten: Vec::new(),
@@ -151,6 +154,7 @@ impl<L: Launcher> Core<L> {
             today_at: None,
             unread: None,
             shelf: None,
+            known_skills: crate::config::KnownSkills::default(),
             broken_skills: BTreeMap::new(),
             today_old: false,
             trouble: None,
@@ -216,6 +220,9 @@ impl<L: Launcher> Core<L> {
     fn transact(&mut self, now: Timestamp, inputs: Vec<Input>, out: &mut Vec<Effect>) -> Result<(), StoreError> {
         let Core { store, state, .. } = self;
         state.look_at_host(now);
+        if std::mem::take(&mut state.clock_due) {
+            state.look_at_clock(store, now)?;
+        }
         if state.cron.clock(now) {
             state.wake_at = Some(now);
         }
@@ -236,6 +243,7 @@ impl<L: Launcher> Core<L> {
                 state.take(tx, input, now, out)?;
             }
             state.acknowledge(tx, out)?;
+            state.note_clock(tx, now)?;
             state.sync(tx, now, out)?;
             state.lift_pauses(tx, now)?;
             state.sync(tx, now, out)?;

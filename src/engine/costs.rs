@@ -41,13 +41,12 @@ pub fn overview(
     Ok(Overview { today, period: spent, caps, share, upkeep })
 }
 
-/// One of the operator's days, as `settings.day` spells it.
+/// One of the operator's days, as `settings.day` spells it: from its midnight to the next one, in the zone of the settings.
 pub fn of_day(settings: &Settings, day: &str, now: Timestamp) -> Period {
-    // Ten in the morning of Greenwich is on that day in every zone from -10 to +13 hours.
-    let within = Timestamp::parse(&format!("{day}T10:00:00Z")).unwrap_or(now);
-    let since = settings.midnight(within);
-    let until = settings.midnight(since + Duration::from_secs(36 * 3600));
-    Period { since, until, running: until > now }
+    let day = chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").unwrap_or_else(|_| settings.local(now).date());
+    let begins = |day: chrono::NaiveDate| settings.instant(day.and_time(chrono::NaiveTime::MIN));
+    let until = begins(day.succ_opt().unwrap_or(day));
+    Period { since: begins(day), until, running: until > now }
 }
 
 /// Fills in when each cap will be reached, if it goes on as in the last hours of today.
@@ -65,4 +64,30 @@ fn foresee(store: &Store, caps: &mut [CapStanding], midnight: Timestamp, next: T
         cap.foresee(spent / hours, left, now);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_the_operators_in_every_zone() {
+        let day = |zone: &str, day: &str| {
+            let mut settings = Settings::default();
+            settings.timezone = zone.into();
+            let p = of_day(&settings, day, Timestamp(0));
+            assert_eq!((settings.day(p.since), settings.day(Timestamp(p.until.0 - 1))), (day.to_owned(), day.to_owned()), "{zone}");
+            assert_ne!(settings.day(Timestamp(p.since.0 - 1)), day, "{zone}");
+            assert_eq!(settings.midnight(Timestamp(p.since.0 + 36_000_000)), p.since, "{zone}: the caps' day is the same");
+            p.since.rfc3339()
+        };
+        for zone in ["Pacific/Kiritimati", "Pacific/Niue", "Etc/GMT+12", "Asia/Kolkata", "America/New_York"] {
+            day(zone, "2026-03-08");
+        }
+        assert_eq!(day("Pacific/Kiritimati", "2026-07-01"), "2026-06-30T10:00:00.000Z");
+        assert_eq!(day("Etc/GMT+12", "2026-07-01"), "2026-07-01T12:00:00.000Z");
+        // The clocks of these skip midnight itself.
+        assert_eq!(day("America/Santiago", "2025-09-07"), "2025-09-07T04:00:00.000Z");
+        assert_eq!(day("Asia/Beirut", "2026-03-29"), "2026-03-28T22:00:00.000Z");
+    }
 }

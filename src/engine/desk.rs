@@ -1,5 +1,6 @@
 //! The console's desk: a thread with a database connection of its own that answers questions and applies commands, so that
-//! neither the console nor the engine ever waits for the other.
+//! neither the console nor the engine ever waits for the other. What may take long is asked of a second one: no kill, answer or
+//! approval waits behind it.
 
 use super::channel::{CONSOLE, ConsoleFeed, Incoming, deliver};
 use super::deliverables::{self, DeliverableError};
@@ -31,12 +32,16 @@ const NEWEST: usize = 200;
 const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
 const PAST: usize = 50;
 
+/// How old what takes long to find out of the installation's health may be in a console.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(300);
+
 /// Called after a command has changed the database.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// A running desk. It ends when this is dropped.
 pub struct Desk {
     questions: std::sync::mpsc::Sender<Query>,
+    long: std::sync::mpsc::Sender<Query>,
 }
 
 impl Desk {
@@ -51,43 +56,36 @@ impl Desk {
         answers: mpsc::Sender<Answer>,
         wake: Wake,
     ) -> std::io::Result<Desk> {
-        let (questions, inbox) = std::sync::mpsc::channel::<Query>();
-        std::thread::Builder::new().name("desk".into()).spawn(move || {
-            let mut seat = Open { workspace, settings, library, store: None, wake };
-            while let Ok(query) = inbox.recv() {
-                if let Query::Disk { project } = query {
-                    measure(seat.workspace.database(), project, answers.clone());
-                    continue;
+        let open = |name: &str| {
+            let (questions, inbox) = std::sync::mpsc::channel::<Query>();
+            let (workspace, settings, library, wake) = (workspace.clone(), settings.clone(), library.clone(), wake.clone());
+            let answers = answers.clone();
+            let work = move || {
+                let mut seat = Open { workspace, settings, library, store: None, wake };
+                while let Ok(query) = inbox.recv() {
+                    let answer = seat.answer(&query).unwrap_or_else(|e| Answer::Failed { query, message: e.to_string() });
+                    if answers.blocking_send(answer).is_err() {
+                        return;
+                    }
                 }
-                let answer = seat.answer(&query).unwrap_or_else(|e| Answer::Failed { query, message: e.to_string() });
-                if answers.blocking_send(answer).is_err() {
-                    return;
-                }
-            }
-        })?;
-        Ok(Desk { questions })
+            };
+            std::thread::Builder::new().name(name.into()).spawn(work)?;
+            Ok::<_, std::io::Error>(questions)
+        };
+        Ok(Desk { questions: open("desk")?, long: open("long desk")? })
     }
 
     /// Asks; the answer comes through the channel that `start` got.
     pub fn ask(&self, query: Query) {
-        // The thread ends only with this sender.
-        let _ = self.questions.send(query);
+        // The threads end only with these senders.
+        let _ = if takes_long(&query) { self.long.send(query) } else { self.questions.send(query) };
     }
 }
 
-/// Measures what a project's work trees take, on a thread of its own: others do not wait while they are walked.
-fn measure(database: PathBuf, project: ProjectId, answers: mpsc::Sender<Answer>) {
-    let failed =
-        move |why: &dyn std::fmt::Display| Answer::Failed { query: Query::Disk { project }, message: format!("cannot measure: {why}") };
-    let to = answers.clone();
-    let work = move || {
-        let measured = Store::open_reader(&database).map_err(disk::DiskError::from).and_then(|store| disk::measure(&store, project));
-        // A console that has gone needs no answer.
-        let _ = answers.blocking_send(measured.map(Answer::Disk).unwrap_or_else(|e| failed(&e)));
-    };
-    if let Err(e) = std::thread::Builder::new().name("disk".into()).spawn(work) {
-        let _ = to.blocking_send(failed(&e));
-    }
+/// Health and disk use walk folders, health reads the whole database, costs add up all attempts. Neither answer depends on a command that is asked
+/// just before it.
+fn takes_long(query: &Query) -> bool {
+    matches!(query, Query::Health | Query::Costs { .. } | Query::Disk { .. })
 }
 
 /// What can go wrong with a question.
@@ -243,6 +241,7 @@ impl Open {
             backends: backends(&self.workspace, &settings).map_err(|e| (e.to_string(), String::new())),
             engine: health::facts(&self.workspace),
             now: clock::now(),
+            patience: PATIENCE,
             memory: found,
         };
         components(&health::examine(site))

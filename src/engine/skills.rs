@@ -2,7 +2,7 @@
 
 use super::input::Input;
 use super::state::State;
-use crate::config::{LARGEST_FILE, SKILL_FILE, Skill, SkillError, SkillSource, Skills, Workspace, skill, skills};
+use crate::config::{LARGEST_FILE, SKILL_FILE, Skill, SkillError, SkillSource, Skills, Workspace, skills};
 use crate::domain::{Command, Job, JobId, Phrases, SkillGiven, SkillHow, SkillVersion, Timestamp, Worker, in_canary};
 use crate::os::files::private_dir;
 use crate::store::{Event, Store, StoreError, Tx, apply};
@@ -248,7 +248,7 @@ impl State {
         let mut given = Vec::with_capacity(names.len());
         let mut found = Vec::with_capacity(names.len());
         for (name, how, trigger) in names {
-            let in_place = skill(&self.workspace.skills_dir(), &name);
+            let in_place = self.known_skills.skill(&self.workspace.skills_dir(), &name);
             if let Ok(skill) = &in_place {
                 // A job may be quicker than the watch.
                 arrived(tx, skill, self.canary_percent(), now)?;

@@ -129,6 +129,10 @@ pub(super) struct State {
     /// Our own small program.
     pub shim: PathBuf,
     pub host_checked: Option<Timestamp>,
+    /// Where clock and kernel stood when the clock was set last, and what of that is not on the disk yet.
+    pub clock_mark: Option<crate::domain::ClockMark>,
+    pub clock_news: Option<super::clockwork::ClockNews>,
+    pub clock_due: bool,
     pub log: VecDeque<LogLine>,
     /// The raw log of each day; `None` where its folder cannot be used, which the log file says.
     pub episodes: Option<Episodes>,
@@ -143,6 +147,8 @@ pub(super) struct State {
     pub unread: Option<String>,
     /// The skills as they were read last; `None` before anybody asked.
     pub shelf: Option<crate::config::Skills>,
+    /// Those that jobs were given.
+    pub known_skills: crate::config::KnownSkills,
     /// What has been said of broken skills, by name.
     pub broken_skills: BTreeMap<String, String>,
     /// Why the database cannot be written, while it cannot.
@@ -165,6 +171,7 @@ impl State {
     pub(super) fn load(&mut self, store: &Store, open: &[OpenAttempt], now: Timestamp) -> Result<(), StoreError> {
         let window = self.settings.capacity().budget.window.max(Duration::from_secs(30 * 60));
         self.capacity = Capacity { limits: self.settings.capacity(), ..Capacity::default() };
+        (self.clock_mark, self.clock_news) = (None, None);
         self.workers_changed = true;
         for (name, backend) in &self.backends {
             self.capacity.backends.insert(name.clone(), super::dispatch::backend_capacity(backend));
@@ -403,6 +410,7 @@ impl State {
             return;
         }
         self.host_checked = Some(now);
+        self.clock_due = true;
         let held = super::why::host_shortage(&self.settings, &self.workspace);
         if held != self.capacity.host {
             self.capacity.host = held;

@@ -3,7 +3,7 @@
 
 use super::row;
 use super::{Store, StoreError};
-use crate::domain::{Accuracy, CostBy, CostRow, Kind, ProjectId, Spend, Timestamp, Upkeep, Usage};
+use crate::domain::{Accuracy, CostBy, CostRow, Found, Kind, ProjectId, Spend, Timestamp, Upkeep, Usage};
 use rusqlite::{Row, params};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,17 +85,23 @@ impl Store {
         now: Timestamp,
         day: impl Fn(Timestamp) -> String,
     ) -> Result<Vec<CostRow>, StoreError> {
-        let (key, label) = self.grouping(by, now)?;
-        let outer = within.map(|(by, _)| self.grouping(by, now)).transpose()?.map_or_else(|| "?4".to_owned(), |(key, _)| key);
+        let (key, label) = grouping(by, now);
+        let outer = within.map_or_else(|| "?4".to_owned(), |(by, _)| grouping(by, now).0);
         let sql = format!(
             "SELECT {key} AS key, max({label}) AS label, {SUMS} FROM attempts a JOIN jobs j ON j.id = a.job_id
              LEFT JOIN projects p ON p.id = j.project_id LEFT JOIN tasks t ON t.id = j.task_id
              WHERE {WITHIN} AND {outer} = ?4 GROUP BY 1"
         );
-        let read_row = |r: &Row<'_>| Ok(CostRow { key: r.get("key")?, label: r.get("label")?, spend: read(r)? });
+        let read_row = |r: &Row<'_>| Ok(CostRow { key: r.get("key")?, label: r.get("label")?, spend: read(r)?, found: None });
         let mut rows = row::all(self, &sql, params![p.since.0, p.until.0, p.running, within.map_or("", |(_, key)| key)], read_row)?;
         if by == CostBy::Day {
             return self.days(rows, p, now, day);
+        }
+        if by == CostBy::Cron {
+            let found = self.cron_found(p)?;
+            for row in rows.iter_mut().filter(|r| !r.key.is_empty()) {
+                row.found = Some(found.get(&row.key).copied().unwrap_or_default());
+            }
         }
         rows.sort_by(|a, b| {
             let weight = |r: &CostRow| (r.spend.usd(), r.spend.tokens() as f64);
@@ -132,39 +138,21 @@ impl Store {
             .into_iter()
             .map(|(key, spend)| {
                 let spend = Spend { jobs: jobs.get(&key).map_or(spend.jobs, |j| j.len() as u64), ..spend };
-                CostRow { label: key.clone(), key, spend }
+                CostRow { label: key.clone(), key, spend, found: None }
             })
             .collect())
     }
 
-    /// The key of a rollup's lines, and what people call them.
-    fn grouping(&self, by: CostBy, now: Timestamp) -> Result<(String, String), StoreError> {
-        let skills =
-            "coalesce((SELECT group_concat(value, ' + ') FROM (SELECT DISTINCT value FROM json_each(j.skills) ORDER BY value)), '')";
-        Ok(match by {
-            CostBy::Project => ("coalesce(CAST(j.project_id AS TEXT), '')".into(), "coalesce(p.title, '(no project)')".into()),
-            CostBy::Task => ("coalesce(CAST(j.task_id AS TEXT), '')".into(), "coalesce(t.title, '(no task)')".into()),
-            CostBy::Job => ("CAST(j.id AS TEXT)".into(), "j.title".into()),
-            CostBy::Worker => named("a.worker"),
-            // Without a name it is the backend's own choice, which only some tell.
-            CostBy::Model => (
-                "coalesce(a.model, '')||CASE WHEN a.model IS NULL THEN '('||a.backend||')' ELSE '' END".into(),
-                "coalesce(a.model, '('||a.backend||', its own choice)')".into(),
-            ),
-            CostBy::Backend => named("a.backend"),
-            CostBy::Kind => named("j.kind"),
-            CostBy::Cron if self.has_column("jobs", "cron")? => {
-                ("coalesce(j.cron, '')".into(), "coalesce(j.cron, '(no cron entry)')".into())
-            }
-            CostBy::Cron => ("''".into(), "'(no cron entry)'".into()),
-            CostBy::Skill => (skills.into(), format!("coalesce(nullif({skills}, ''), '(no skill)')")),
-            CostBy::Day => (format!("CAST(coalesce(a.ended_at, {}) / {QUARTER} AS TEXT)", now.0), "''".into()),
-        })
-    }
-
-    fn has_column(&self, table: &str, column: &str) -> Result<bool, StoreError> {
-        let found = row::optional(self, "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2", [table, column], |_| Ok(()))?;
-        Ok(found.is_some())
+    /// How often the jobs of each cron entry found something to do, of those that were over in a period and that somebody looked at.
+    /// Known as far back as fires are kept.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn cron_found(&self, p: Period) -> Result<BTreeMap<String, Found>, StoreError> {
+        let sql = "SELECT name, count(*) AS judged, coalesce(sum(found), 0) AS changed FROM cron_fires
+                   WHERE settled_at >= ?1 AND settled_at < ?2 AND found IS NOT NULL GROUP BY name";
+        let all = row::all(self, sql, params![p.since.0, p.until.0], |r| Ok((r.get("name")?, read_found(r)?)))?;
+        Ok(all.into_iter().collect())
     }
 
     /// What was spent in a period by each project, and by what belongs to none: for the caps.
@@ -204,8 +192,9 @@ impl Store {
         })
     }
 
-    /// What upkeep has cost in a period, by category, and how often it changed anything: a review that did not simply pass, a capture
-    /// or a day's review that kept or forgot something. Of maintenance jobs only their own words would tell: none is judged.
+    /// What upkeep has cost in a period, by category, and how often it changed anything: a review that did not simply pass; a capture
+    /// or a day's review that kept or forgot something; a schedule's maintenance or triage that found something to do; a message's
+    /// triage whose word counted and came to more than an answer.
     ///
     /// # Errors
     /// The database.
@@ -221,18 +210,59 @@ impl Store {
                  WHERE ended_at >= ?1 AND ended_at < ?2 AND review_job_id IS NOT NULL AND outcome IN ('passed', 'fixes', 'accepted')
              UNION ALL
              SELECT j.kind, count(*), coalesce(sum(coalesce(json_array_length(l.answer, '$.memories'), 0) + coalesce(json_array_length(l.answer, '$.forget'), 0) > 0), 0)
-                 FROM lessons l JOIN jobs j ON j.id = l.job_id WHERE l.at >= ?1 AND l.at < ?2 GROUP BY j.kind",
+                 FROM lessons l JOIN jobs j ON j.id = l.job_id WHERE l.at >= ?1 AND l.at < ?2 GROUP BY j.kind
+             UNION ALL
+             SELECT j.kind, count(*), coalesce(sum(f.found), 0) FROM cron_fires f JOIN jobs j ON j.id = f.job_id
+                 WHERE f.settled_at >= ?1 AND f.settled_at < ?2 AND f.found IS NOT NULL AND j.kind IN ('maintenance', 'triage') GROUP BY j.kind
+             UNION ALL
+             SELECT 'triage', count(*), coalesce(sum(triaged_by NOT LIKE 'rules%' AND json_extract(triage, '$.class') <> 'respond'), 0)
+                 FROM messages WHERE triaged_at >= ?1 AND triaged_at < ?2 AND triage_job_id IS NOT NULL AND triage IS NOT NULL",
             params![p.since.0, p.until.0],
-            |r| Ok((row::word::<Kind>(r, "kind")?, row::count(r, "judged")?, row::count(r, "changed")?)),
+            |r| Ok((row::word::<Kind>(r, "kind")?, read_found(r)?)),
         )?;
         Ok(rows
             .into_iter()
             .map(|(category, spend)| {
-                let found = judged.iter().find(|(kind, ..)| *kind == category);
-                Upkeep { category, spend, judged: found.map_or(0, |f| f.1), changed: found.map_or(0, |f| f.2) }
+                let mut found = Found::default();
+                judged.iter().filter(|(kind, _)| *kind == category).for_each(|(_, f)| found += *f);
+                Upkeep { category, spend, found }
             })
             .collect())
     }
+}
+
+/// The key of a rollup's lines, and what people call them.
+fn grouping(by: CostBy, now: Timestamp) -> (String, String) {
+    match by {
+        CostBy::Project => ("coalesce(CAST(j.project_id AS TEXT), '')".into(), "coalesce(p.title, '(no project)')".into()),
+        CostBy::Task => ("coalesce(CAST(j.task_id AS TEXT), '')".into(), "coalesce(t.title, '(no task)')".into()),
+        CostBy::Job => ("CAST(j.id AS TEXT)".into(), "j.title".into()),
+        CostBy::Worker => named("a.worker"),
+        // Without a name it is the backend's own choice, which only some tell.
+        CostBy::Model => (
+            "coalesce(a.model, '')||CASE WHEN a.model IS NULL THEN '('||a.backend||')' ELSE '' END".into(),
+            "coalesce(a.model, '('||a.backend||', its own choice)')".into(),
+        ),
+        CostBy::Backend => named("a.backend"),
+        CostBy::Kind => named("j.kind"),
+        CostBy::Cron => ("coalesce(j.cron, '')".into(), "coalesce(j.cron, '(no cron entry)')".into()),
+        CostBy::Skill => given("s.skill"),
+        CostBy::Version => given("s.skill || '@' || substr(s.hash, 1, 12)"),
+        CostBy::Day => (format!("CAST(coalesce(a.ended_at, {}) / {QUARTER} AS TEXT)", now.0), "''".into()),
+    }
+}
+
+/// The set of skills that an attempt was given, its worker's and those of triggers included.
+fn given(one: &str) -> (String, String) {
+    let all = format!(
+        "coalesce((SELECT group_concat(v, ' + ') FROM (SELECT {one} AS v FROM attempt_skills s WHERE s.attempt_id = a.id ORDER BY s.skill)), '')"
+    );
+    let label = format!("coalesce(nullif({all}, ''), '(no skill)')");
+    (all, label)
+}
+
+fn read_found(r: &Row<'_>) -> rusqlite::Result<Found> {
+    Ok(Found { judged: row::count(r, "judged")?, changed: row::count(r, "changed")? })
 }
 
 fn named(column: &str) -> (String, String) {

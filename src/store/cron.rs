@@ -12,9 +12,6 @@ use std::time::Duration;
 /// The text of the last `cron.toml` that was whole.
 pub const CRON_GOOD: &str = "cron_good";
 
-/// How long fires are kept. The newest of each entry stays.
-const KEPT: Duration = Duration::from_secs(90 * 86_400);
-
 /// A fire that was recorded further ahead than this was so by a clock that was wrong, or that has been set back since: it holds nothing
 /// back. One that is nearer does: a clock that is corrected by a little is not to make up for anything twice.
 const AHEAD: Duration = Duration::from_secs(3 * 3600);
@@ -54,8 +51,8 @@ pub struct NewFire<'a> {
 }
 
 impl Tx<'_> {
-    /// Takes over what the file says: an entry that is new, that is switched on, or whose times have changed, begins now. Fires of long
-    /// ago are forgotten. The names of those that are new or changed.
+    /// Takes over what the file says: an entry that is new, that is switched on, or whose times have changed, begins now. The names of
+    /// those that are new or changed.
     ///
     /// # Errors
     /// The database.
@@ -82,10 +79,6 @@ impl Tx<'_> {
         for (name, _) in known.iter().filter(|(name, times)| !times.is_empty() && !entries.iter().any(|e| e.name == **name)) {
             self.run("UPDATE cron_entries SET times = '' WHERE name = ?1", [name])?;
         }
-        self.run(
-            "DELETE FROM cron_fires WHERE recorded_at < ?1 AND id NOT IN (SELECT max(id) FROM cron_fires WHERE manual = 0 GROUP BY name)",
-            [(now - KEPT).0],
-        )?;
         Ok(changed)
     }
 

@@ -36,6 +36,23 @@ impl Store {
     pub fn newest_event_at(&self) -> Result<Option<Timestamp>, StoreError> {
         super::row::optional(self, "SELECT at FROM events ORDER BY id DESC LIMIT 1", [], |r| super::row::time(r, "at"))
     }
+
+    /// When the oldest event happened that is kept.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn oldest_event_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        super::row::optional(self, "SELECT at FROM events ORDER BY id LIMIT 1", [], |r| super::row::time(r, "at"))
+    }
+
+    /// The latest date among the newest events: a clock that was ahead has left dates behind that are still to come.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn latest_event_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT max(at) AS at FROM (SELECT at FROM events ORDER BY id DESC LIMIT 5000)";
+        super::row::one(self, sql, [], |r| super::row::opt_time(r, "at"))
+    }
 }
 
 impl Tx<'_> {

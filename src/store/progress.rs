@@ -76,7 +76,7 @@ impl Store {
         let rows = row::all(
             self,
             "SELECT task_id, count(*), sum(state = 'done'), sum(state IN ('failed', 'killed'))
-             FROM jobs WHERE project_id = ?1 AND task_id IS NOT NULL GROUP BY task_id",
+             FROM jobs WHERE project_id = ?1 AND task_id IS NOT NULL AND origin <> 'review' GROUP BY task_id",
             [project.0],
             |r| Ok((TaskId(r.get(0)?), (r.get(1)?, r.get(2)?, r.get(3)?))),
         )?;

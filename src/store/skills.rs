@@ -22,6 +22,9 @@ const USE: &str = "count(a.id) AS uses, coalesce(sum(a.outcome = 'ok'), 0) AS ok
     coalesce(sum(a.outcome IN ('error', 'timeout', 'stalled')), 0) AS failed,
     coalesce(sum(a.input + a.output + a.cache_write), 0) AS tokens, coalesce(sum(a.cost_usd), 0.0) AS cost_usd, max(a.started_at) AS last_used";
 
+/// The same where nobody asks: who starts a job waits for no sum over all attempts.
+const NO_USE: &str = "0 AS uses, 0 AS ok, 0 AS failed, 0 AS tokens, 0.0 AS cost_usd, NULL AS last_used";
+
 impl Tx<'_> {
     /// Keeps a version with its files, and notes that it is the one in place now. `contents` has those that are small enough.
     ///
@@ -187,22 +190,24 @@ impl Store {
         row::all(self, &sql, [name], read)
     }
 
-    /// One version, by its hash or by how that begins.
+    /// One version, by its hash or by how that begins, without what came of it.
     ///
     /// # Errors
     /// The database.
     pub fn skill_version(&self, name: &str, hash: &str) -> Result<Option<SkillVersion>, StoreError> {
-        let mut found = self.skill_versions(Some(name))?;
-        found.retain(|v| v.hash.starts_with(hash));
+        let sql = format!("SELECT v.*, {NO_USE} FROM skill_versions v WHERE v.name = ?1 AND substr(v.hash, 1, length(?2)) = ?2");
+        let mut found = row::all(self, &sql, [name, hash], read)?;
         Ok(if found.len() == 1 { found.pop() } else { found.into_iter().find(|v| v.hash == hash) })
     }
 
-    /// The version that was in place last.
+    /// The version that was in place last, without what came of it.
     ///
     /// # Errors
     /// The database.
     pub fn last_skill(&self, name: &str) -> Result<Option<SkillVersion>, StoreError> {
-        Ok(self.skill_versions(Some(name))?.into_iter().next())
+        let sql =
+            format!("SELECT v.*, {NO_USE} FROM skill_versions v WHERE v.name = ?1 ORDER BY v.seen DESC, v.first_seen DESC, v.hash LIMIT 1");
+        row::optional(self, &sql, [name], read)
     }
 
     /// True if this version is kept already, and the newest.

@@ -81,6 +81,23 @@ impl Store {
         }
     }
 
+    /// Deletes fires of schedules that were recorded before an instant and are settled; the newest of each entry stays, since the next
+    /// ones follow from it. How many.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn forget_fires_before(&mut self, at: Timestamp) -> Result<u64, StoreError> {
+        self.write(|tx: &Tx<'_>| tx.run(&format!("DELETE FROM cron_fires WHERE {OLD_FIRE}"), [at.0])).map(|n| n as u64)
+    }
+
+    /// How many those are.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn fires_before(&self, at: Timestamp) -> Result<u64, StoreError> {
+        row::one(self, &format!("SELECT count(*) AS n FROM cron_fires WHERE {OLD_FIRE}"), [at.0], |r| row::count(r, "n"))
+    }
+
     /// Writes a whole copy of the database to a file that must not exist, while others go on writing; what is wrong with the
     /// copy, nothing if it is whole.
     ///
@@ -96,3 +113,6 @@ impl Store {
 /// The newest event stays whatever its age: processes follow the log from it.
 const OLD_EVENT: &str = "e.at < ?1 AND e.id < (SELECT max(id) FROM events)
     AND (e.job_id IS NULL OR NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = e.job_id AND (j.finished_at IS NULL OR j.finished_at >= ?1)))";
+
+const OLD_FIRE: &str =
+    "recorded_at < ?1 AND settled_at IS NOT NULL AND id NOT IN (SELECT max(id) FROM cron_fires WHERE manual = 0 GROUP BY name)";

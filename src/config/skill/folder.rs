@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The largest file of a skill whose content is kept with its version, in bytes. A larger one is known by its hash only.
 pub const LARGEST_FILE: u64 = 1 << 20;
@@ -104,6 +104,54 @@ pub fn files(folder: &Path, skill: &Path, text: &[u8]) -> io::Result<(Vec<SkillF
 fn huge(meta: &fs::Metadata) -> String {
     let changed = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     sha256_hex(format!("{} bytes, changed {}", meta.len(), changed.as_nanos()).as_bytes())
+}
+
+/// What tells, without reading them, whether a skill's files are still those that were read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    files: Vec<(PathBuf, u64, u64, SystemTime, (i64, i64))>,
+    /// The newest change of any of them.
+    newest: Option<SystemTime>,
+}
+
+impl Stamp {
+    /// True if all was changed long enough before `now` that a further change would show: file systems count in ticks.
+    pub fn is_settled(&self, now: SystemTime) -> bool {
+        self.newest.is_none_or(|t| now.duration_since(t).is_ok_and(|age| age > TICKS))
+    }
+}
+
+/// More than the coarsest tick of a file system's clock.
+const TICKS: Duration = Duration::from_secs(3);
+
+/// The stamp of a skill's folder: each file's name, number, size and times.
+pub fn stamp(folder: &Path) -> io::Result<Stamp> {
+    use std::os::unix::fs::MetadataExt;
+    let mut files = Vec::new();
+    let mut dirs = vec![folder.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(&dir)? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_none_or(is_clutter) {
+                continue;
+            }
+            // Of a link its own, not that of what it points to: but SKILL.md itself may be one.
+            let meta = if dir == folder { fs::metadata(entry.path()).or_else(|_| entry.metadata())? } else { entry.metadata()? };
+            if meta.is_dir() && !entry.file_type()?.is_symlink() {
+                dirs.push(entry.path());
+            } else {
+                files.push((entry.path(), meta.ino(), meta.len(), meta.modified()?, (meta.ctime(), meta.ctime_nsec())));
+            }
+            if files.len() > 2 * MOST_FILES {
+                // It is not looked at in full in any case.
+                break;
+            }
+        }
+    }
+    files.sort();
+    let changed = |ctime: &(i64, i64)| SystemTime::UNIX_EPOCH + Duration::new(ctime.0.max(0) as u64, ctime.1.max(0) as u32);
+    let newest = files.iter().map(|(.., modified, ctime)| changed(ctime).max(*modified)).max();
+    Ok(Stamp { files, newest })
 }
 
 /// One hash of names and contents.

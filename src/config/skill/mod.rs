@@ -4,9 +4,11 @@
 
 mod folder;
 mod front;
+mod known;
 mod lint;
 
 pub use folder::{Found, LARGEST_FILE, find as skill_folders};
+pub use known::KnownSkills;
 pub use lint::lint as lint_skill;
 
 use crate::domain::{SkillFile, SkillFrom, sha256_hex};

@@ -183,6 +183,8 @@ pub struct CronView {
     pub upcoming: Vec<Upcoming>,
     /// What is wrong with the file, while the last good entries are in force.
     pub problem: Option<String>,
+    /// How often the jobs of each entry found something to do, as far back as fires are kept.
+    pub found: std::collections::BTreeMap<String, crate::domain::Found>,
     /// Their job templates, by entry, and whether each project that is stalled gets one.
     #[serde(skip)]
     pub jobs: std::collections::BTreeMap<String, (JobSpec, bool)>,

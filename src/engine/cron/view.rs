@@ -2,7 +2,7 @@
 
 use crate::config::{Backend, Settings, Workspace, cron_problem, parse_cron};
 use crate::domain::{CronEntry, CronRow, CronView, MOST_FIRES, Timestamp, Upcoming, jitter, next_due, reservation};
-use crate::store::{CRON_GOOD, CronState, Store, StoreError};
+use crate::store::{CRON_GOOD, CronState, Period, Store, StoreError};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub fn cron_view(
     let stalled = if entries.iter().any(|e| e.each_project) { store.stalled_projects()?.len() as u64 } else { 0 };
     let states = store.cron_states(now)?;
     let learned = store.cron_tokens()?;
-    let mut view = CronView { problem, ..CronView::default() };
+    let mut view = CronView { problem, found: store.cron_found(Period::ever())?, ..CronView::default() };
     for entry in &entries {
         let state = states.get(&entry.name).copied().unwrap_or(CronState { since: now, ..CronState::default() });
         let tokens = learned.get(&entry.name).copied().unwrap_or_else(|| guess(settings, entry));

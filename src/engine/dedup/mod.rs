@@ -4,7 +4,7 @@
 
 mod redis;
 
-pub use redis::RedisTier;
+pub use redis::{RedisTier, ping};
 
 use super::state::{Effect, State};
 use crate::domain::{JobId, Timestamp};

@@ -16,6 +16,25 @@ const EXPIRES: u64 = 86_400;
 /// Takes a key back only from the job that holds it.
 const TAKE_BACK: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) else return 0 end";
 
+/// Whether a server answers at an address, within a moment.
+///
+/// # Errors
+/// It does not, or the address is none; in a few words. The address may hold a password: it is not repeated.
+pub fn ping(url: &str) -> Result<(), String> {
+    let asked = Client::open(url).and_then(|client| {
+        let mut connection = connect(&client)?;
+        redis::cmd("PING").exec(&mut connection)
+    });
+    asked.map_err(|e| e.category().to_owned())
+}
+
+fn connect(client: &Client) -> RedisResult<Connection> {
+    let connection = client.get_connection_with_timeout(STEP)?;
+    connection.set_read_timeout(Some(STEP))?;
+    connection.set_write_timeout(Some(STEP))?;
+    Ok(connection)
+}
+
 /// Redis, by way of its thread; that ends with this.
 pub struct RedisTier {
     requests: std::sync::mpsc::Sender<DedupRequest>,
@@ -88,10 +107,7 @@ impl Link {
 
     fn talk(&mut self, request: &DedupRequest) -> RedisResult<Option<JobId>> {
         if self.connection.is_none() {
-            let connection = self.client.get_connection_with_timeout(STEP)?;
-            connection.set_read_timeout(Some(STEP))?;
-            connection.set_write_timeout(Some(STEP))?;
-            self.connection = Some(connection);
+            self.connection = Some(connect(&self.client)?);
         }
         let Some(connection) = &mut self.connection else { return Ok(None) };
         let name = |key: &str| format!("{}{key}", self.prefix);

@@ -1,10 +1,13 @@
 //! The host: room, containment, and what happens to jobs at logout.
 
+use super::kept::Kept;
 use super::{Site, bytes};
+use crate::config::Workspace;
 use crate::domain::{Component, Finding};
 use crate::os::cgroup::{self, Containment};
 use crate::os::host;
 use std::path::Path;
+use std::time::Duration;
 
 /// Where logind reads its configuration, the later winning (logind.conf(5)).
 const LOGIND: [&str; 3] = ["/usr/lib/systemd/logind.conf", "/etc/systemd/logind.conf", "/run/systemd/logind.conf"];
@@ -17,8 +20,11 @@ pub fn room(site: &Site<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     match site.workspace.as_ref().map(|w| host::disk_free(w.root())) {
         Ok(Ok(free)) => {
-            let used = site.workspace.as_ref().map_or(0, |w| crate::os::worktree::size(&w.trees_dir()));
-            found.push(measure("disk", free, disk_low, &format!("{} free; work trees take {}", bytes(free), bytes(used))));
+            let takes = site.workspace.as_ref().map(|w| space(w, site.patience)).unwrap_or_default();
+            let all: u64 = takes.iter().map(|(_, size)| size).sum();
+            found.push(measure("disk", free, disk_low, &format!("{} free; the workspace takes {}", bytes(free), bytes(all))));
+            let parts: Vec<String> = takes.iter().map(|(what, size)| format!("{what} {}", bytes(*size))).collect();
+            found.push(Finding::ok(DISK, "space", parts.join(", ")));
         }
         Ok(Err(e)) => found.push(Finding::warn(DISK, "disk", e.to_string(), "")),
         Err(_) => {}
@@ -28,6 +34,26 @@ pub fn room(site: &Site<'_>) -> Vec<Finding> {
         Err(e) => Finding::warn(DISK, "memory", e.to_string(), ""),
     });
     found
+}
+
+/// What takes room in a workspace, by what it is. Folders are walked for it.
+fn space(workspace: &Workspace, patience: Duration) -> Vec<(&'static str, u64)> {
+    static SIZES: Kept<Vec<(&'static str, u64)>> = Kept::new();
+    SIZES.get(workspace.root(), patience, || {
+        let root = workspace.root();
+        let of = |p: &Path| std::fs::metadata(p).map_or(0, |m| m.len());
+        let database = of(&workspace.database()) + of(&root.join("pm.db-wal"));
+        let folders = [
+            ("work trees", workspace.trees_dir()),
+            ("results", root.join("results")),
+            ("spools", workspace.spool_dir()),
+            ("memory", root.join("memory")),
+            ("copies", root.join("backups")),
+            ("trash", workspace.trash_dir()),
+        ];
+        let sizes = folders.map(|(what, dir)| (what, crate::os::worktree::size(&dir)));
+        [("database", database)].into_iter().chain(sizes).collect()
+    })
 }
 
 fn measure(what: &str, have: u64, low: u64, says: &str) -> Finding {

@@ -1,10 +1,14 @@
 //! The health of an installation: looked at by the command line, the console and the metrics alike. It starts no agent and opens no
 //! vectors: who has the memory store open hands in what it says.
 
+mod clock;
+mod copies;
 mod host;
+mod kept;
 mod memory;
 mod metrics;
 mod parts;
+mod schedules;
 
 pub use host::tmux;
 pub use memory::{embedding, memories};
@@ -14,6 +18,7 @@ use crate::config::{Backend, Settings, Workspace};
 use crate::domain::{Finding, Timestamp};
 use crate::wire::EngineMode;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What could not be had, and what to do.
 pub type Lack = (String, String);
@@ -41,6 +46,8 @@ pub struct Site<'a> {
     pub backends: Result<(BTreeMap<String, Backend>, Vec<String>), Lack>,
     pub engine: EngineFacts,
     pub now: Timestamp,
+    /// How old the answer to a question may be that takes long: whether the whole database is sound, what folders take.
+    pub patience: Duration,
     /// What the memory store and the embedder say.
     pub memory: Vec<Finding>,
 }
@@ -66,6 +73,9 @@ pub fn facts(workspace: &Workspace) -> EngineFacts {
     }
 }
 
+/// For those who ask every minute: the database is read from end to end once a day.
+const NIGHT: Duration = Duration::from_secs(86_400);
+
 /// What can be told without the memory store: for those who ask often.
 pub fn cheap(workspace: &Workspace) -> Vec<Finding> {
     let read = crate::config::load(workspace, &[]);
@@ -76,6 +86,7 @@ pub fn cheap(workspace: &Workspace) -> Vec<Finding> {
         backends: crate::config::backends(workspace, &settings).map_err(|e| (e.to_string(), String::new())),
         engine: facts(workspace),
         now: crate::os::clock::now(),
+        patience: NIGHT,
         memory: Vec::new(),
     })
 }

@@ -1,5 +1,9 @@
 //! The product's own parts.
 
+use super::clock::clock;
+use super::copies::copies;
+use super::kept::Kept;
+use super::schedules::{redis, schedules};
 use super::{EngineFacts, Lack, Site, bytes};
 use crate::config::{self, find_program, is_there, rubric};
 use crate::domain::{Component, Finding, Kind, WorkerStatus};
@@ -7,7 +11,6 @@ use crate::os::git::Git;
 use crate::store::{Store, StoreError};
 use crate::wire::EngineMode;
 use std::path::Path;
-use std::time::Duration;
 
 /// The longest path of a Unix socket, in bytes (unix(7): `sun_path`, its end included).
 const SUN_PATH: usize = 108;
@@ -87,18 +90,19 @@ pub fn prices(site: &Site<'_>) -> Option<Finding> {
         .map(|e| Finding::warn(Component::Configuration, "prices", e.to_string(), "correct or remove models.toml"))
 }
 
-/// Whether the database is whole, and whether the clock agrees with it.
+/// Whether the database is whole. To tell that it is read from end to end.
 pub fn database(site: &Site<'_>) -> Vec<Finding> {
     const C: Component = Component::Database;
     let Ok(workspace) = &site.workspace else { return vec![Finding::fail(C, C.as_str(), "there is no workspace", "`orc init` makes one")] };
     let path = workspace.database();
+    static CHECKED: Kept<Result<Vec<String>, String>> = Kept::new();
     let store = match Store::open_reader(&path) {
         Ok(store) => store,
-        Err(e) => return vec![broken(&e)],
+        Err(e) => return vec![Finding::fail(C, C.as_str(), e.to_string(), RESTORE)],
     };
-    let problems = match store.check() {
+    let problems = match CHECKED.get(&path, site.patience, || store.check().map_err(|e| e.to_string())) {
         Ok(problems) => problems,
-        Err(e) => return vec![broken(&e)],
+        Err(e) => return vec![Finding::fail(C, C.as_str(), e, RESTORE)],
     };
     if let Some(first) = problems.first() {
         return vec![Finding::fail(C, C.as_str(), format!("damaged: {first} ({} problems)", problems.len()), RESTORE)];
@@ -114,36 +118,12 @@ pub fn database(site: &Site<'_>) -> Vec<Finding> {
         Finding::ok(C, C.as_str(), says)
     };
     let mut found = vec![whole];
-    found.extend(clock(&store, site));
+    found.extend(copies(&store, site));
     found
 }
 
 const RESTORE: &str =
     "stop the engine, keep a copy, and restore the newest of backups/ (one is made each night) or the one beside the file";
-
-fn broken(e: &StoreError) -> Finding {
-    Finding::fail(Component::Database, "database", e.to_string(), RESTORE)
-}
-
-/// A clock that stands before what has happened already is wrong: dates, retries and what is due today go by it.
-fn clock(store: &Store, site: &Site<'_>) -> Option<Finding> {
-    const C: Component = Component::Scheduler;
-    let newest = store.newest_event_at().ok()??;
-    let ahead = newest.since(site.now);
-    Some(if ahead > CLOCK {
-        Finding::fail(
-            C,
-            "clock",
-            format!("the clock shows {}, but the newest event is of {newest}: it was set back by {} s", site.now, ahead.as_secs()),
-            "set the clock right (`timedatectl set-ntp true`, or `chronyc makestep`); until then dates and delays come late",
-        )
-    } else {
-        Finding::ok(C, "clock", "it agrees with what has happened")
-    })
-}
-
-/// So far a clock may be corrected without a word.
-const CLOCK: Duration = Duration::from_secs(60);
 
 /// The engine, and its process.
 pub fn engine(site: &Site<'_>) -> Finding {
@@ -235,10 +215,12 @@ pub fn workers(site: &Site<'_>) -> Option<Finding> {
     })
 }
 
-/// What waits, and what keeps it.
+/// What waits and what keeps it, the clock, and what it starts.
 pub fn scheduler(site: &Site<'_>) -> Vec<Finding> {
     const C: Component = Component::Scheduler;
-    let (Ok(store), Ok(settings)) = (reader(site), &site.settings) else { return Vec::new() };
+    let Ok(store) = reader(site) else { return Vec::new() };
+    // The clock is told also where the settings are broken.
+    let Ok(settings) = &site.settings else { return vec![clock(&store, site)] };
     let look = || -> Result<Finding, StoreError> {
         let switches = store.engine_state()?;
         let queued = store.queued()?;
@@ -257,7 +239,11 @@ pub fn scheduler(site: &Site<'_>) -> Vec<Finding> {
             _ => Finding::ok(C, C.as_str(), says),
         })
     };
-    vec![look().unwrap_or_else(|e| Finding::warn(C, C.as_str(), e.to_string(), "see database"))]
+    let mut found = vec![look().unwrap_or_else(|e| Finding::warn(C, C.as_str(), e.to_string(), "see database"))];
+    found.push(clock(&store, site));
+    found.extend(schedules(&store, site));
+    found.extend(redis(site));
+    found
 }
 
 /// Who could review, and whether what they judge by can be read.

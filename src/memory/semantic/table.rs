@@ -3,6 +3,8 @@
 //! Lance renames files into place and never fsyncs. So a version counts only once `sync` has put its files on the disk; the journal
 //! keeps what it holds until then. A newest version that a power loss has left unreadable is moved aside, if it was never synced.
 
+mod check;
+
 use super::MemoryError;
 use super::columns::{Columns, columns, fields};
 use super::index::Index;
@@ -64,14 +66,6 @@ impl Table {
             Some(if name.len() == "18446744073709551615.manifest".len() { u64::MAX - number } else { number })
         };
         entries.filter_map(|e| e.file_name().into_string().ok()).filter_map(|name| Some((version(&name)?, name))).collect()
-    }
-
-    /// Opens it.
-    ///
-    /// # Errors
-    /// It is there and cannot be opened.
-    pub fn check(&self) -> Result<(), MemoryError> {
-        if self.newest().is_none() { Ok(()) } else { block_on(async { self.open().await.map(|_| ()) }) }
     }
 
     /// Reads everything.
@@ -218,6 +212,11 @@ impl Table {
 
     async fn open(&self) -> Result<Dataset, MemoryError> {
         let uri = self.uri()?;
+        if let Some(torn) = self.torn()
+            && !self.set_unsynced_aside()
+        {
+            return Err(self.broken("opened", torn));
+        }
         let first = Dataset::open(uri).await;
         let Err(e) = first else { return first.map_err(|e| self.error("opened", &e)) };
         if !self.set_unsynced_aside() {

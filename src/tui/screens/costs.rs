@@ -1,7 +1,7 @@
 //! What was spent: today against the caps, the share of upkeep, and bars by whatever the operator chooses.
 
 use super::dashboard::movement;
-use crate::domain::{CostBy, CostRow, JobId, Overview, UPKEEP_LEAST, UPKEEP_USUAL};
+use crate::domain::{CostBy, CostRow, JobId, Overview, UPKEEP_LEAST, UPKEEP_USUAL, Upkeep};
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::text;
@@ -11,7 +11,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// What the bars may be about, in the order of the tabs.
-pub const TABS: [CostBy; 10] = [
+pub const TABS: [CostBy; 11] = [
     CostBy::Project,
     CostBy::Kind,
     CostBy::Model,
@@ -19,6 +19,7 @@ pub const TABS: [CostBy; 10] = [
     CostBy::Worker,
     CostBy::Cron,
     CostBy::Skill,
+    CostBy::Version,
     CostBy::Task,
     CostBy::Job,
     CostBy::Day,
@@ -147,23 +148,34 @@ impl Costs {
 }
 
 /// Figures over bars.
-pub fn areas(body: Rect, caps: usize) -> (Rect, Rect) {
-    let top = (5 + caps as u16).min(body.height / 2);
+pub fn areas(body: Rect, c: &Costs) -> (Rect, Rect) {
+    let top = (5 + categories(c, body) + caps(c, body)).min(body.height / 2);
     (Rect { height: top, ..body }, Rect { y: body.y + top, height: body.height - top, ..body })
 }
 
-/// How many caps there is room for.
-pub fn shown_caps(costs: &Costs, body: Rect) -> usize {
+/// True where there is room for words and a line each.
+fn is_large(body: Rect) -> bool {
+    body.width >= 110 && body.height >= 30
+}
+
+/// Lines for the categories of upkeep: one each, or one for all.
+fn categories(c: &Costs, body: Rect) -> u16 {
+    let all = c.overview.as_ref().map_or(0, |o| o.upkeep.len() as u16);
+    if is_large(body) { all } else { all.min(1) }
+}
+
+/// Lines for the caps.
+fn caps(c: &Costs, body: Rect) -> u16 {
     let most = if body.height >= 30 { 6 } else { 3 };
-    costs.overview.as_ref().map_or(0, |o| o.caps.len()).clamp(1, most)
+    c.overview.as_ref().map_or(0, |o| o.caps.len() as u16).clamp(1, most)
 }
 
 /// Draws the screen.
 pub fn draw(model: &Model, body: Rect, buf: &mut Buffer) {
     let t = model.theme();
     let c = &model.costs;
-    let (top, bottom) = areas(body, shown_caps(c, body));
-    headline(model, top, buf);
+    let (top, bottom) = areas(body, c);
+    headline(model, top, is_large(body), buf);
     let title = match &c.within {
         Some((by, _, label)) => format!("Jobs of {by} {}", text::clean_line(label)),
         None => format!("By {}", c.by()),
@@ -195,6 +207,9 @@ pub fn draw(model: &Model, body: Rect, buf: &mut Buffer) {
         .right_cell("jobs", 6, t.dim)
         .right_cell("tokens", 8, t.dim)
         .right_cell("cost", 10, t.dim);
+    if c.by() == CostBy::Cron {
+        pen.right_cell("changed", if wide { 18 } else { 9 }, t.dim);
+    }
     if wide {
         pen.gap(2).put("said by", t.dim);
     }
@@ -211,6 +226,13 @@ pub fn draw(model: &Model, body: Rect, buf: &mut Buffer) {
         pen.right_cell(&text::thousands(s.jobs), 6, t.dim).right_cell(&text::count(s.tokens()), 8, t.text);
         let cost = if s.usd() == 0.0 && s.unpriced > 0 { "unpriced".to_owned() } else { text::money(s.usd()) };
         pen.right_cell(&cost, 10, if s.unpriced > 0 { t.warn } else { t.title });
+        if let Some(found) = row.found.filter(|_| c.by() == CostBy::Cron) {
+            let brief = if found.judged > 0 { format!("{}/{}", found.changed, found.judged) } else { "–".to_owned() };
+            let (text, room) = if wide { (found.says(), 18) } else { (brief, 9) };
+            pen.right_cell(&text, room, t.text);
+        } else if c.by() == CostBy::Cron {
+            pen.right_cell("", if wide { 18 } else { 9 }, t.dim);
+        }
         if wide {
             pen.gap(2).cell(&said(row), 20, t.dim);
         }
@@ -236,8 +258,8 @@ fn said(row: &CostRow) -> String {
     by.iter().filter(|(on, _)| *on).map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
 }
 
-/// Today, the caps with their forecast, and upkeep against its marks.
-fn headline(model: &Model, area: Rect, buf: &mut Buffer) {
+/// Today, upkeep against its marks and by category, and the caps with their forecast.
+fn headline(model: &Model, area: Rect, large: bool, buf: &mut Buffer) {
     let t = model.theme();
     let c = &model.costs;
     let inner = pane(area, buf, &Frame { title: "Spent", ..Frame::default() }, t);
@@ -255,34 +277,44 @@ fn headline(model: &Model, area: Rect, buf: &mut Buffer) {
     pen.gap(1).cell("upkeep", 10, t.dim);
     match o.share {
         Some(share) => {
-            let used = share.min(1.0);
-            gauge(&mut pen, 20, used, 0.0, Some(UPKEEP_LEAST), t);
-            let marks = format!(" {:.0} % of the tokens; a third at least, about {:.0} % is usual", share * 100.0, UPKEEP_USUAL * 100.0);
-            pen.put(&marks, t.text);
-            let changed: Vec<String> = o
-                .upkeep
-                .iter()
-                .filter(|u| u.judged > 0)
-                .map(|u| format!("{} changed something {} of {}", u.category, u.changed, u.judged))
-                .collect();
-            if !changed.is_empty() {
-                pen.put(&format!(" · {}", changed.join(", ")), t.dim);
-            }
+            gauge(&mut pen, if large { 20 } else { 10 }, share.min(1.0), 0.0, Some(UPKEEP_LEAST), t);
+            let usual = UPKEEP_USUAL * 100.0;
+            pen.put(&format!(" {:.0} % of the tokens; a third at least, about {usual:.0} % is usual", share * 100.0), t.text);
         }
         None => {
             pen.put("nothing was spent yet", t.dim);
         }
     }
+    let mut line = 3;
+    if large {
+        for u in &o.upkeep {
+            let mut pen = Pen::new(buf, inner, line);
+            pen.gap(3).cell(u.category.as_str(), 12, t.text).right_cell(&format!("{:.1} %", o.percent(u)), 7, t.text);
+            pen.put(&format!(" · {} tokens · {}", text::count(u.spend.tokens()), text::money(u.spend.usd())), t.dim);
+            let style = if u.found.judged > 0 { t.text } else { t.dim };
+            pen.put(&format!(" · changed something: {}", u.found.says()), style);
+            line += 1;
+        }
+    } else if !o.upkeep.is_empty() {
+        let brief = |u: &Upkeep| match u.found.judged {
+            0 => format!("{} {:.0} %", u.category, o.percent(u)),
+            n => format!("{} {:.0} % changed {}/{n}", u.category, o.percent(u), u.found.changed),
+        };
+        let all: Vec<String> = o.upkeep.iter().map(brief).collect();
+        Pen::new(buf, inner, line).gap(3).put(&all.join(" · "), t.dim);
+        line += 1;
+    }
     if o.caps.is_empty() {
-        let mut pen = Pen::new(buf, inner, 3);
+        let mut pen = Pen::new(buf, inner, line);
         pen.gap(1).cell("caps", 10, t.dim).put("none; `cap_day_usd` and its like in orc.toml set them", t.dim);
     }
-    for (i, cap) in o.caps.iter().take(usize::from(inner.height.saturating_sub(3))).enumerate() {
-        let mut pen = Pen::new(buf, inner, 3 + i as u16);
+    for (i, cap) in o.caps.iter().take(usize::from(inner.height.saturating_sub(line))).enumerate() {
+        let mut pen = Pen::new(buf, inner, line + i as u16);
         pen.gap(1).cell("cap", 10, t.dim);
         let mark = (cap.soft > 0.0 && cap.hard > 0.0).then(|| cap.soft / cap.hard);
-        gauge(&mut pen, 20, cap.share(), 0.0, mark, t);
-        let says = text::local_times(&cap.says(), model.now, model.utc_offset).into_owned();
+        gauge(&mut pen, if large { 20 } else { 10 }, cap.share(), 0.0, mark, t);
+        let says = if inner.width >= 110 { cap.says() } else { cap.brief() };
+        let says = text::local_times(&says, model.now, model.utc_offset).into_owned();
         let style = if cap.hard > 0.0 && cap.share() >= 1.0 {
             t.fail
         } else if cap.warns() || cap.reached_at.is_some() {

@@ -275,7 +275,7 @@ pub(super) fn settle(model: &mut Model) {
         }
         View::Costs => {
             model.costs.take_spent(snapshot.today.tokens);
-            let (_, bars) = costs::areas(area, costs::shown_caps(&model.costs, area));
+            let (_, bars) = costs::areas(area, &model.costs);
             model.costs.sync(inside(bars.height, 4));
         }
         View::Health => {

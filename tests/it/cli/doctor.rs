@@ -2,17 +2,17 @@ use super::{Bench, write};
 use serde_json::Value;
 
 /// One of the nine.
-fn component<'a>(doctor: &'a Value, name: &str) -> &'a Value {
+pub fn component<'a>(doctor: &'a Value, name: &str) -> &'a Value {
     doctor["components"].as_array().unwrap().iter().find(|c| c["component"] == name).unwrap_or_else(|| panic!("no {name} in {doctor}"))
 }
 
 /// A part of one.
-fn part<'a>(doctor: &'a Value, name: &str) -> &'a Value {
+pub fn part<'a>(doctor: &'a Value, name: &str) -> &'a Value {
     let parts = doctor["components"].as_array().unwrap().iter().flat_map(|c| c["parts"].as_array().unwrap());
     parts.into_iter().find(|p| p["part"] == name).unwrap_or_else(|| panic!("no {name} in {doctor}"))
 }
 
-fn doctor(b: &Bench) -> (Option<i32>, Value) {
+pub fn doctor(b: &Bench) -> (Option<i32>, Value) {
     let out = b.command("orc").args(["doctor", "--json"]).output().unwrap();
     (out.status.code(), serde_json::from_slice(&out.stdout).unwrap())
 }
@@ -85,50 +85,4 @@ fn a_backend_of_the_workspace_is_listed_checked_and_may_be_used() {
     b.do_all(&["orc backend resume mine"]);
     let again = b.run("orc backend resume mine");
     assert!(again.contains("[exit 4]"), "{again}");
-}
-
-/// Each fault is named by its own component, with what to do; the others stay as they were.
-#[test]
-fn fault_by_fault_doctor_names_it_and_the_fix() {
-    let check = |b: &Bench, name: &str, status: &str, says: &str, fix: &str| {
-        let (code, found) = doctor(b);
-        let c = component(&found, name);
-        assert_eq!((c["status"].as_str(), code), (Some(status), Some(i32::from(found["status"] == "fail"))), "{c}");
-        assert!(c["says"].as_str().unwrap().contains(says), "{c}");
-        assert!(c["fix"].as_str().unwrap().contains(fix), "{c}");
-    };
-
-    // The disk nearly full: the mark lies above what any disk has.
-    let b = Bench::new();
-    write(&b.workspace().join("orc.toml"), "disk_low_water = \"1024TiB\"\n");
-    check(&b, "disk", "fail", "below the low-water mark of 1024.0 TiB: no job starts", "orc tidy");
-
-    // Lance unreadable: a file where the dataset's folder has to be.
-    let b = Bench::new();
-    write(&b.workspace().join("memory/semantic.lance"), "no dataset");
-    write(&b.workspace().join("memory/journal"), "no folder");
-    check(&b, "vector store", "fail", "memory", "memor");
-
-    // The agent's program missing: nothing but the system's own folders is searched here.
-    let b = Bench::new();
-    let (_, found) = doctor(&b);
-    assert!(part(&found, "backend claude")["fix"].as_str().unwrap().contains("npm install"), "{found}");
-    check(&b, "backends", "warn", "no coding agent", "fixes");
-
-    // The clock set back: what has happened lies ahead.
-    let b = Bench::new();
-    b.do_all(&["pm job add --type shell --prompt true"]);
-    let db = rusqlite::Connection::open(b.workspace().join("pm.db")).unwrap();
-    db.execute("INSERT INTO events (at, actor, what, text) SELECT at + 7200000, actor, what, 'ahead' FROM events LIMIT 1", []).unwrap();
-    check(&b, "scheduler", "fail", "set back by 7", "set-ntp");
-
-    // The settings broken.
-    let b = Bench::new();
-    write(&b.workspace().join("orc.toml"), "max_running = \"many\"\n");
-    check(&b, "configuration", "fail", "max_running", "correct what is named");
-
-    // Prices broken: a warning, and the shipped ones are used.
-    let b = Bench::new();
-    write(&b.workspace().join("models.toml"), "[[model]]\nname = \"x\"\n");
-    check(&b, "configuration", "warn", "models.toml", "models.toml");
 }

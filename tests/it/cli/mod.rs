@@ -4,6 +4,7 @@
 mod doctor;
 mod engine;
 mod errors;
+mod faults;
 mod follow;
 mod help;
 mod jobs;

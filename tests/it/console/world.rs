@@ -2,9 +2,9 @@
 
 use orc::domain::{
     AttemptId, CapStanding, CapUnit, Category, Component, ComponentHealth, CostBy, CostRow, Decision, DecisionId, DecisionState, Finding,
-    Fix, Hang, JobId, JobState, Judgement, Kind, Lane, Limit, LimitKind, Liveness, Memory, MemoryId, MemorySource, Outcome, Overview,
-    Priority, ProjectId, Question, Review, ReviewId, ReviewOutcome, Score, Spend, Stage, Timestamp, Upkeep, Usage, WaitReason, WorkerId,
-    WorkerStatus, components,
+    Fix, Found, Hang, JobId, JobState, Judgement, Kind, Lane, Limit, LimitKind, Liveness, Memory, MemoryId, MemorySource, Outcome,
+    Overview, Priority, ProjectId, Question, Review, ReviewId, ReviewOutcome, Score, Spend, Stage, Timestamp, Upkeep, Usage, WaitReason,
+    WorkerId, WorkerStatus, components,
 };
 use orc::wire::{
     Attention, BackendPause, BackendRow, BudgetView, EngineMode, HostView, JobRow, LaneView, LiveAttempt, LogLine, Severity, Slots,
@@ -528,7 +528,7 @@ pub fn costs(by: CostBy, nothing: bool) -> (Overview, Vec<CostRow>) {
         unpriced,
         ..Spend::default()
     };
-    let row = |key: &str, label: &str, spend| CostRow { key: key.to_owned(), label: label.to_owned(), spend };
+    let row = |key: &str, label: &str, spend| CostRow { key: key.to_owned(), label: label.to_owned(), spend, found: None };
     let rows = match by {
         CostBy::Job => vec![
             row("1468", "Move the billing tables", spend(1, 912, 6.2, 0)),
@@ -545,8 +545,11 @@ pub fn costs(by: CostBy, nothing: bool) -> (Overview, Vec<CostRow>) {
     let mut day = standing(None, CapUnit::Usd, 31.4, 30.0, 40.0);
     day.foresee(3.0, 9.5, NOW);
     let caps = vec![day, standing(Some(ProjectId(1)), CapUnit::Usd, 212.0, 0.0, 500.0)];
-    let upkeep = |category, kilo, judged, changed| Upkeep { category, spend: spend(12, kilo, 1.2, 0), judged, changed };
-    let upkeep = vec![upkeep(Kind::Review, 900, 31, 12), upkeep(Kind::Capture, 310, 54, 38), upkeep(Kind::Maintenance, 200, 0, 0)];
+    let upkeep = |category, mega: u64, judged, changed| {
+        let found = Found { judged, changed };
+        Upkeep { category, spend: spend(12, mega * 1000, 1.2, 0), found }
+    };
+    let upkeep = vec![upkeep(Kind::Review, 14, 31, 12), upkeep(Kind::Capture, 5, 54, 38), upkeep(Kind::Maintenance, 4, 0, 0)];
     (
         Overview { today: spend(143, 4_213, 31.4, 161_000), period: spend(2_214, 61_300, 512.7, 161_000), caps, share: Some(0.37), upkeep },
         rows,

@@ -4,7 +4,7 @@ use crate::engine::Bench;
 use orc::domain::{Command, DecisionState, JobSpec, JobState};
 
 /// A backend that tells its tokens as codex does; with `FAIL` in its prompt it says something and ends before it has told any.
-fn modelled(b: &Bench) {
+pub fn modelled(b: &Bench) {
     let told = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/codex/success.jsonl");
     let script = format!("if grep -q FAIL; then head -4 {told}; exit 3; fi; cat {told}");
     let text =

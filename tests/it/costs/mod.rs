@@ -1,6 +1,7 @@
 //! What was spent: rollups that reconcile to the token, and caps that hold. And housekeeping, which takes nothing too early.
 
 mod caps;
+mod day;
 mod metrics;
 mod reconcile;
 mod tidy;

@@ -2,10 +2,11 @@
 
 use orc::config::Settings;
 use orc::domain::{
-    AttemptId, CostBy, CostSource, ExitReport, JobId, JobSpec, Kind, Next, Outcome, Price, Prices, Spend, Timestamp, Usage, charge,
+    AttemptId, CostBy, CostSource, ExitReport, Found, JobId, JobSpec, Kind, Next, Outcome, Price, Prices, SkillGiven, SkillHow, Spend,
+    Timestamp, Usage, charge,
 };
-use orc::store::{Claim, Finish, NewWorker, Period, Store};
-use std::collections::BTreeSet;
+use orc::store::{Claim, Finish, NewFire, NewWorker, Period, Store};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// 2026-03-28 20:00 UTC: the clocks of Berlin go forward in the night that follows.
@@ -16,7 +17,17 @@ struct Day {
     store: Store,
     prices: Prices,
     /// What each attempt used, as the script says: the truth that rollups are held against.
-    told: Vec<(AttemptId, Usage, u64)>,
+    told: Vec<Told>,
+}
+
+struct Told {
+    attempt: AttemptId,
+    usage: Usage,
+    untold: u64,
+    backend: String,
+    cron: String,
+    /// The versions that it was given.
+    versions: String,
 }
 
 fn lcg(seed: &mut u64) -> u64 {
@@ -67,24 +78,52 @@ impl Day {
                 max_attempts: 9,
                 ..JobSpec::new(format!("job {i}"), "codex", "work")
             };
-            let job = self.store.write(|tx| tx.add_job(&spec, "operator", at)).unwrap().job;
+            let cron = ["", "", "", "inbox", "nightly"][i as usize % 5];
+            let job = match cron {
+                "" => self.store.write(|tx| tx.add_job(&spec, "operator", at)).unwrap().job,
+                name => {
+                    let fire = NewFire { name, at, missed: 0, manual: false };
+                    self.store.write(|tx| tx.fire(&fire, &spec, "engine", at)).unwrap();
+                    let fire = self.store.fires(Some(name), 1).unwrap().remove(0);
+                    self.store.write(|tx| tx.settle_fire(fire.id, Some(i.is_multiple_of(2)), at)).unwrap();
+                    fire.job.unwrap()
+                }
+            };
+            let mut given: Vec<SkillGiven> = Vec::new();
+            for skill in spec.skills.iter().map(String::as_str).chain((n % 7 == 0).then_some("debugging")) {
+                // A new version of one of them comes in the middle of the day.
+                let hash = if skill == "testing" && i >= 100 { "b" } else { "a" }.repeat(64);
+                let how = if skill == "debugging" { SkillHow::Trigger } else { SkillHow::Job };
+                if !given.iter().any(|g| g.skill == skill) {
+                    given.push(SkillGiven { attempt: None, skill: skill.to_owned(), hash: Some(hash), how, trigger: None });
+                }
+            }
             let attempts = 1 + n % 3;
             for a in 0..attempts {
                 let last = a + 1 == attempts;
                 let model = [Some("gpt-5"), Some("never-heard-of"), None][(n + a) % 3];
                 let end = at + Duration::from_secs(60 + (a as u64) * 3600);
-                self.attempt(job, workers[(n + a) % 3], model, &mut seed, end, last);
+                self.attempt(job, workers[(n + a) % 3], model, (cron, &given), &mut seed, end, last);
             }
         }
     }
 
-    fn attempt(&mut self, job: JobId, worker: orc::domain::WorkerId, model: Option<&str>, seed: &mut u64, at: Timestamp, last: bool) {
+    fn attempt(
+        &mut self,
+        job: JobId,
+        worker: orc::domain::WorkerId,
+        model: Option<&str>,
+        (cron, given): (&str, &[SkillGiven]),
+        seed: &mut u64,
+        at: Timestamp,
+        last: bool,
+    ) {
         let name = self.store.worker(worker).unwrap().unwrap().name;
         let claim = Claim {
             job,
             worker,
             worker_name: name,
-            backend: if lcg(seed).is_multiple_of(2) { "codex".into() } else { "claude".into() },
+            backend: ["codex", "claude", "gemini"][lcg(seed) as usize % 3].into(),
             model: model.map(str::to_owned),
             epoch: 1,
             host: "here".into(),
@@ -94,6 +133,7 @@ impl Day {
             estimate: 5000,
         };
         let attempt = self.store.write(|tx| tx.claim(&claim, at)).unwrap().expect("it is queued and the worker is free");
+        self.store.write(|tx| tx.note_skills(attempt, given)).unwrap();
         let usage = Usage {
             input: lcg(seed) % 50_000,
             output: lcg(seed) % 9_000,
@@ -127,7 +167,9 @@ impl Day {
         let next = if last { Next::Done } else { Next::Queued { ready_at: None, counts: true, lost: false, note: "again".into() } };
         let finish = Finish { report: &report, next, budgeted: 0, recorded: 0, charge, drop_session: false };
         assert!(self.store.write(|tx| tx.finish(&finish, at)).unwrap());
-        self.told.push((attempt, usage, untold));
+        let mut versions: Vec<String> = given.iter().map(|g| format!("{}@{}", g.skill, &g.hash.as_ref().unwrap()[..12])).collect();
+        versions.sort();
+        self.told.push(Told { attempt, usage, untold, backend: claim.backend, cron: cron.to_owned(), versions: versions.join(" + ") });
     }
 }
 
@@ -150,7 +192,7 @@ fn the_sum_over_every_rollup_is_the_sum_of_the_attempts_to_the_token() {
     day.play();
     let now = Timestamp::parse("2026-03-30T00:00:00Z").unwrap();
     let settings = settings();
-    let truth = day.told.iter().fold((Usage::default(), 0, 0), |(u, e, n), (_, usage, untold)| (u + *usage, e + untold, n + 1));
+    let truth = day.told.iter().fold((Usage::default(), 0, 0), |(u, e, n), t| (u + t.usage, e + t.untold, n + 1));
     let all = day.store.spend(Period::ever()).unwrap();
     assert_eq!((all.usage, all.estimated, all.attempts), truth);
     assert_eq!(all.jobs, 200);
@@ -167,8 +209,35 @@ fn the_sum_over_every_rollup_is_the_sum_of_the_attempts_to_the_token() {
     let of = |by| day.store.costs(by, Period::ever(), now, |at| settings.day(at)).unwrap();
     let labels = |by| of(by).into_iter().map(|r| r.label).collect::<BTreeSet<_>>();
     assert_eq!(labels(CostBy::Project), ["web", "books", "(no project)"].map(String::from).into());
-    // Jobs with several skills are under their set, so that nothing is counted twice.
-    assert_eq!(labels(CostBy::Skill), ["(no skill)", "testing", "git + testing"].map(String::from).into());
+    // Attempts with several skills are under their set, so that nothing is counted twice; what a trigger added is of it.
+    let sets = ["(no skill)", "debugging", "debugging + git + testing", "debugging + testing", "git + testing", "testing"];
+    assert_eq!(labels(CostBy::Skill), sets.map(String::from).into());
+    // Line by line, as the script says.
+    let by_script: [(CostBy, fn(&Told) -> &str); 3] =
+        [(CostBy::Backend, |t| &t.backend), (CostBy::Cron, |t| &t.cron), (CostBy::Version, |t| &t.versions)];
+    for (by, key) in by_script {
+        let mut truth = BTreeMap::<String, (Usage, u64, u64)>::new();
+        for t in &day.told {
+            let line = truth.entry(key(t).to_owned()).or_default();
+            *line = (line.0 + t.usage, line.1 + t.untold, line.2 + 1);
+        }
+        let said: BTreeMap<_, _> = of(by).into_iter().map(|r| (r.key, (r.spend.usage, r.spend.estimated, r.spend.attempts))).collect();
+        assert_eq!(said, truth, "by {by}");
+        assert!(said.len() >= 3, "by {by}: {said:?}");
+    }
+    assert!(labels(CostBy::Version).iter().any(|l| l.contains("testing@bbbbbbbbbbbb")), "{:?}", labels(CostBy::Version));
+    // How often an entry's jobs found something stands beside what they cost, and by category in the sum of upkeep.
+    let found: BTreeMap<_, _> = of(CostBy::Cron).into_iter().map(|r| (r.key, r.found)).collect();
+    assert_eq!(
+        found,
+        [("", None), ("inbox", Some((40, 20))), ("nightly", Some((40, 20)))]
+            .map(|(k, f)| { (k.to_owned(), f.map(|(judged, changed)| Found { judged, changed })) })
+            .into()
+    );
+    let upkeep = day.store.upkeep(Period::ever()).unwrap();
+    let judged: u64 = upkeep.iter().map(|u| u.found.judged).sum();
+    let maintained = upkeep.iter().find(|u| u.category == Kind::Maintenance).unwrap().found;
+    assert!(judged > 0 && maintained.judged > 0 && maintained.changed <= maintained.judged, "{upkeep:?}");
     assert!(all.reported_usd > 0.0 && all.computed_usd > 0.0 && all.estimated_usd > 0.0 && all.unpriced > 0);
     let unknown = of(CostBy::Model).into_iter().find(|r| r.label == "never-heard-of").unwrap().spend;
     assert_eq!(unknown.computed_usd, 0.0);
@@ -199,9 +268,9 @@ fn what_is_shown_of_an_attempt_says_who_said_so() {
     let mut day = Day::new();
     day.play();
     let mut seen = BTreeSet::new();
-    for (attempt, usage, untold) in &day.told {
-        let a = day.store.attempt_row(*attempt).unwrap().unwrap();
-        assert_eq!((a.usage, a.estimated), (*usage, *untold));
+    for t in &day.told {
+        let a = day.store.attempt_row(t.attempt).unwrap().unwrap();
+        assert_eq!((a.usage, a.estimated), (t.usage, t.untold));
         let source = a.cost_source.expect("it has ended");
         assert_eq!(a.cost_usd.is_none(), source == CostSource::Unpriced, "{source}");
         seen.insert(source);

@@ -116,7 +116,7 @@ fn the_database_is_copied_each_night_checked_and_the_newest_copies_are_kept() {
     b.job(Some(3), Vec::new());
     let settings = settings(30, 30);
     for day in 0..4 {
-        tidy_and_tell(&b.workspace, &mut b.store, &settings, "engine", Timestamp(NOW.0 + day * DAY)).unwrap();
+        tidy_and_tell(&b.workspace, &mut b.store, &settings, "engine", None, Timestamp(NOW.0 + day * DAY)).unwrap();
     }
     let mut copies: Vec<_> = std::fs::read_dir(b.workspace.root().join("backups")).unwrap().map(|e| e.unwrap().path()).collect();
     copies.sort();
@@ -138,7 +138,7 @@ fn old_events_go_and_those_of_jobs_that_are_not_over_stay() {
     settings.keep_events = Duration::from_secs(365 * 86_400);
     let of = |b: &Bench, job: JobId| b.store.log_after(0, 100).unwrap().iter().filter(|l| l.job == Some(job)).count();
     assert_eq!((of(&b, open), of(&b, over), of(&b, fresh)), (1, 1, 1));
-    let done = tidy_and_tell(&b.workspace, &mut b.store, &settings, "engine", NOW).unwrap();
+    let done = tidy_and_tell(&b.workspace, &mut b.store, &settings, "engine", None, NOW).unwrap();
     assert_eq!(done.events, 1);
     assert_eq!((of(&b, open), of(&b, over), of(&b, fresh)), (1, 0, 1));
 }

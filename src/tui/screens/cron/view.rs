@@ -1,7 +1,7 @@
 //! The schedules, drawn.
 
 use super::Clockwork;
-use crate::domain::{CronRow, Fire, FireOutcome, JobState, Timestamp, Upcoming};
+use crate::domain::{CronRow, Fire, FireOutcome, Found, JobState, Timestamp, Upcoming};
 use crate::tui::model::Model;
 use crate::tui::screens::job::overview::Page as Sheet;
 use crate::tui::screens::look::{self, Look};
@@ -175,7 +175,7 @@ pub fn lines(c: &Clockwork, p: &Sheet<'_>) -> Vec<DocLine> {
     if let Some(problem) = &row.problem {
         out.extend(DocLine::wrapped(problem, p.width, t.warn));
     }
-    facts(row, p, &mut out);
+    facts(row, c.view.found.get(&row.name), p, &mut out);
     coming(c, row, p, &mut out);
     past(c, p, &mut out);
     out
@@ -223,7 +223,7 @@ fn day(all: &[Upcoming], p: &Sheet<'_>, out: &mut Vec<DocLine>) {
     }));
 }
 
-fn facts(r: &CronRow, p: &Sheet<'_>, out: &mut Vec<DocLine>) {
+fn facts(r: &CronRow, found: Option<&Found>, p: &Sheet<'_>, out: &mut Vec<DocLine>) {
     let t = p.theme;
     let mut all = vec![format!("{} in {}", r.schedule, r.timezone)];
     all.push(format!("{} · {}", r.backend, r.kind));
@@ -236,6 +236,9 @@ fn facts(r: &CronRow, p: &Sheet<'_>, out: &mut Vec<DocLine>) {
     }
     if r.enabled_by == "operator" {
         all.push(format!("{}: `orc cron reset` leaves it to cron.toml again", switched(r)));
+    }
+    if let Some(found) = found.filter(|f| f.judged > 0) {
+        all.push(format!("found something to do: {}", found.says()));
     }
     out.extend(DocLine::wrapped(&all.join(" · "), p.width, t.dim));
     if r.every > 1 {
