@@ -46,7 +46,7 @@ mod tests {
         let put = |name: &str| std::fs::write(tree.join(name), "build/\n*.log\n").unwrap();
         std::fs::create_dir(tree.join("build")).unwrap();
         Git::at(tree).run(&["init", "--quiet"]).unwrap();
-        [".gitignore", "build/app [1].zip", "made.md"].map(put);
+        [".gitignore", "build/app [1].zip", "made.md"].into_iter().for_each(put);
         let ignored = |names: &[&str]| ignored(tree, names.iter().copied()).unwrap();
         assert_eq!(ignored(&["made.md", "gone.log"]), None);
         assert_eq!(ignored(&["made.md", "build"]).as_deref(), Some("build/app [1].zip"));
