@@ -12,8 +12,8 @@ use super::step::{self, StepError};
 use super::why;
 use crate::config::{Settings, Workspace, backends};
 use crate::domain::{
-    Attempt, AttemptId, Command, ComponentHealth, CostBy, JobId, JobPage, JobsFrom, MemoryId, PlanDocument, ProjectId, PromptPart,
-    WorkerId, components,
+    Attempt, AttemptId, Command, ComponentHealth, CostBy, JobId, JobPage, JobsFrom, MemoryId, PlanDocument, PromptPart, WorkerId,
+    components,
 };
 use crate::memory::Semantic;
 use crate::os::clock;

@@ -209,7 +209,7 @@ impl Projects {
     pub fn job(&self) -> Option<JobId> {
         match self.jump()? {
             Jump::Job(id) | Jump::File(id, _) | Jump::Diff(id) => Some(id),
-            Jump::Attempt(_) | Jump::Memory(_) => None,
+            Jump::Attempt(_) | Jump::Memory(_) | Jump::Task(_) => None,
         }
     }
 
