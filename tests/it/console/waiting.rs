@@ -2,8 +2,8 @@
 
 use super::world::{NOW, ago, busy, card, empty, over};
 use orc::domain::{
-    Choice, Decision, DecisionId, Entry, EntryId, JobId, JobState, MessageId, OnFailure, Outcome, Plan, PlanDocument, PlanId, PlanRow,
-    PlanState, Priority, Progress, ProjectId, Question, Says, Timestamp, preview,
+    Choice, Decision, Entry, EntryId, JobId, JobState, MessageId, OnFailure, Outcome, Plan, PlanDocument, PlanId, PlanRow, PlanState,
+    Priority, Progress, ProjectId, Question, Says, Timestamp, preview,
 };
 use orc::wire::{PendingProject, PlanDetail, Snapshot};
 use std::collections::BTreeMap;

@@ -24,7 +24,7 @@ fn the_bell_rings_once_when_something_starts_to_wait_and_says_what() {
     pty.wait("the bell", |seen| seen.parser.callbacks().bells > 0);
     // What happens meanwhile is no news of it.
     workspace.job("beside", "true");
-    pty.wait_for("1 done");
+    pty.wait_for("· done");
     pty.look(|seen| {
         let heard = seen.parser.callbacks();
         assert_eq!(heard.bells, 1);
