@@ -2,7 +2,7 @@
 //! operator's own user id.
 
 use super::words::words;
-use super::{AttemptId, Command, JobId, JobSpec, Priority, ProjectId, TaskId};
+use super::{AttemptId, Command, JobId, JobSpec, Kind, Priority, ProjectId, TaskId};
 use std::fmt;
 
 /// Who acts.
@@ -138,6 +138,8 @@ pub fn act_of<'a>(command: &'a Command, project: impl Fn(JobId) -> Option<Projec
         Command::PauseWorker { .. } | Command::RetireWorker { .. } => Act::Steer("steering workers"),
         Command::PauseBackend { .. } => Act::Steer("steering backends"),
         Command::SetCron { .. } => Act::Steer("switching schedules"),
+        // It forgets what is stale, and what comes of it changes what is remembered.
+        Command::RunCron { spec, .. } if spec.kind == Kind::Consolidate => Act::Steer("reviewing the day"),
         Command::RunCron { spec, .. } => Act::AddJob(spec),
         Command::PinSkill { .. } | Command::CanarySkill { .. } => Act::Steer("choosing versions of skills"),
     }

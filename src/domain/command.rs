@@ -158,6 +158,12 @@ pub enum Command {
         category: Option<Category>,
         /// 0 to 1.
         importance: Option<f64>,
+        /// Whether it rests on text from outside.
+        #[serde(default)]
+        external: Option<bool>,
+        /// The text that was seen; where another one stands there now, nothing is changed.
+        #[serde(default)]
+        seen: Option<String>,
     },
     /// Says what holds of a memory that a newer one has superseded.
     SettleMemory {

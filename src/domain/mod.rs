@@ -65,7 +65,7 @@ pub use estimate::{Expected, reservation};
 pub use health::{Component, ComponentHealth, Finding, Health, components};
 pub use ids::{AttemptId, DecisionId, EntryId, JobId, MemoryId, MessageId, PlanId, ProjectId, ReviewId, TaskId, WorkerId};
 pub use job::{Job, JobSpec, JobState, Kind, Lane, NotAPriority, Origin, Priority, WaitReason, default_kind};
-pub use lesson::{LONGEST_MEMORY, Learned, MOST_OF_DAY, MOST_OF_JOB, NewFact, fill, learned, looks_secret};
+pub use lesson::{LONGEST_MEMORY, Learned, MOST_OF_DAY, MOST_OF_JOB, NewFact, fill, learned, looks_secret, memory_text};
 pub use memory::{Category, Memory, MemorySource};
 pub use message::{Class, Entry, LONGEST_MESSAGE, Message, MessageStage, OPERATOR, Reading, Says, Triage, triage_of};
 pub use pause::pause;

@@ -75,6 +75,8 @@ enum DeskError {
     Step(#[from] StepError),
     #[error(transparent)]
     Memory(#[from] crate::memory::MemoryError),
+    #[error(transparent)]
+    Keep(#[from] super::keeper::KeepError),
     #[error("cannot read {}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },
 }
@@ -169,7 +171,11 @@ impl Open {
             Query::Costs { by, within } => self.costs(*by, within.as_ref())?,
             Query::Health => Answer::Health(self.health()),
             Query::Command(command) if command.is_of_memory() => {
-                let applied = super::library::apply(&self.memory()?, command, clock::now())?;
+                let (memory, workspace) = (self.memory()?, self.workspace.clone());
+                let db = self.store()?;
+                let who = super::actor::this(db, &workspace)?;
+                let applied = super::keeper::apply(db, &memory, command, &who, clock::now())?;
+                (self.wake)();
                 Answer::Applied { command: command.clone(), applied }
             }
             Query::Command(command) => self.command(command)?,

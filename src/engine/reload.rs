@@ -110,7 +110,7 @@ impl State {
         }
         self.unread = None;
         self.settings = Arc::new(settings);
-        self.review_at = self.settings.next_review(now);
+        self.review_at = self.first_review(tx, now)?;
         // Where an entry names no time zone it has that of the settings.
         if let Some(text) = self.cron.text.clone() {
             self.on_cron(tx, Ok(Some(text)), now)?;

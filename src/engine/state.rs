@@ -340,7 +340,7 @@ impl State {
             Input::Probed { attempt, probe } => self.on_probe(tx, attempt, probe, now, out),
             Input::Recalled { attempt, found } => self.on_recalled(tx, attempt, found, now, out),
             Input::Learned { attempt, outcome } => self.on_learned(tx, attempt, outcome, now),
-            Input::Digest { day, prompt } => self.on_digest(tx, &day, prompt, now),
+            Input::Digest { span, prompt } => self.on_digest(tx, &span, prompt, now),
             Input::Reembedding(progress) => {
                 self.reembedding = progress;
                 Ok(())

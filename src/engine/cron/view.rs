@@ -1,6 +1,6 @@
 //! What lists and consoles show of the schedules: made from the file, the database and a time, by whoever asks.
 
-use crate::config::{Settings, Workspace, cron_problem, parse_cron};
+use crate::config::{Settings, Workspace, cron_problem, parse_cron, review_problem};
 use crate::domain::{CronEntry, CronRow, CronView, MOST_FIRES, Timestamp, Upcoming, jitter, next_due, reservation};
 use crate::store::{CRON_GOOD, CronState, Store, StoreError};
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ pub fn cron_view(
         let state = states.get(&entry.name).copied().unwrap_or(CronState { since: now, ..CronState::default() });
         let tokens = learned.get(&entry.name).copied().unwrap_or_else(|| guess(settings, entry));
         let mut row = row(store, settings, entry, state, tokens, now)?;
-        row.problem = cron_problem(workspace, entry, backend);
+        row.problem = cron_problem(workspace, entry, backend).or_else(|| review_problem(workspace, settings, entry));
         if row.enabled {
             view.upcoming.extend(coming(settings, entry, state, tokens, now, ahead));
         }

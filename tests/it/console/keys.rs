@@ -548,9 +548,21 @@ fn a_memory_is_changed_in_a_form() {
     assert!(c.screen().contains("importance is a number from 0 to 1"), "{}", c.screen());
     c.keys("backspace '0.9' enter");
     let commands = c.commands();
-    let [Command::EditMemory { memory, text, category, importance }] = commands.as_slice() else { panic!("{commands:?}") };
+    let [Command::EditMemory { memory, text, category, importance, external: None, seen }] = commands.as_slice() else {
+        panic!("{commands:?}")
+    };
     assert_eq!((*memory, *category, *importance), (MemoryId(8), Some(Category::Decision), Some(0.9)));
     assert!(text.as_ref().unwrap().ends_with("60 characters.!"));
+    assert_eq!(seen.as_deref().map(|t| format!("{t}!")).as_ref(), text.as_ref(), "it is refused where the text has changed meanwhile");
+    // What was left as it was is not sent: somebody else may have changed it.
+    let mut c = busy();
+    c.keys("5 j e '!' ctrl-s");
+    let commands = c.commands();
+    assert!(matches!(commands.as_slice(), [Command::EditMemory { text: Some(_), category: None, importance: None, .. }]), "{commands:?}");
+    // No longer than what the command line takes.
+    let mut c = busy();
+    c.keys(&format!("5 j e '{}' ctrl-s", "x".repeat(601)));
+    assert!(c.screen().contains("600 is the most") && c.commands().is_empty(), "{}", c.screen());
 }
 
 #[test]

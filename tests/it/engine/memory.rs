@@ -19,13 +19,13 @@ fn plays(answer: &str) -> String {
 }
 
 impl Bench {
-    fn memory(&self) -> Semantic {
+    pub(super) fn memory(&self) -> Semantic {
         let settings = orc::config::load(&self.workspace, &[]).unwrap();
         Library::new(self.workspace.clone()).store(&settings).unwrap()
     }
 
     /// The job that judges another, once it is there.
-    fn judge_of(&self, of: JobId) -> Job {
+    pub(super) fn judge_of(&self, of: JobId) -> Job {
         self.within(|| {
             let all = self.store.jobs(&Default::default(), orc::domain::Page { before: None, limit: 100 }).unwrap();
             let jobs = all.iter().filter_map(|row| self.store.job(row.id).unwrap());
@@ -38,7 +38,7 @@ impl Bench {
         std::fs::read_to_string(self.workspace.attempt_dir(attempt).join(orc::wire::files::PROMPT)).unwrap()
     }
 
-    fn remember(&self, text: &str) {
+    pub(super) fn remember(&self, text: &str) {
         let line = ["memory", "add", text, "--category", "lesson", "--importance", "0.9"];
         let done = std::process::Command::new(env!("CARGO_BIN_EXE_orc"))
             .env_clear()
