@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn only_an_agent_with_a_cheap_model_judges_unasked() {
-        let backends: BTreeMap<String, Backend> = super::super::built_in().into_iter().map(|(_, b)| (b.name.clone(), b)).collect();
+        let backends = super::super::built_in();
         let judge = |name: &str, usable: &[&str]| {
             let settings = Settings { memory_backend: name.to_owned(), ..Settings::default() };
             settings.judge(&backends, |b| usable.contains(&b.name.as_str())).map(|b| b.name.clone())

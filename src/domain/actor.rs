@@ -131,9 +131,12 @@ pub fn act_of<'a>(command: &'a Command, project: impl Fn(JobId) -> Option<Projec
         // It would be taken for the operator's own word.
         Command::SendMessage { .. } | Command::ReadConversation { .. } => Act::Steer("speaking as the operator"),
         Command::VetoMemory { job, .. } => change(job, None),
-        Command::ForgetMemory { .. } | Command::RestoreMemory { .. } | Command::EditMemory { .. } | Command::SettleMemory { .. } => {
-            Act::Steer("changing what is remembered")
-        }
+        // What a job remembers is added under its own name, by the command line.
+        Command::AddMemory { .. }
+        | Command::ForgetMemory { .. }
+        | Command::RestoreMemory { .. }
+        | Command::EditMemory { .. }
+        | Command::SettleMemory { .. } => Act::Steer("changing what is remembered"),
         Command::PauseLane { .. } | Command::PauseEngine { .. } | Command::Drain { .. } => Act::Steer("steering the engine"),
         Command::PauseWorker { .. } | Command::RetireWorker { .. } => Act::Steer("steering workers"),
         Command::PauseBackend { .. } => Act::Steer("steering backends"),

@@ -143,6 +143,13 @@ pub enum Command {
         memory: MemoryId,
         on: bool,
     },
+    /// Remembers something.
+    AddMemory {
+        text: String,
+        category: Category,
+        /// 0 to 1.
+        importance: f64,
+    },
     /// Takes a memory out of what is recalled.
     ForgetMemory {
         memory: MemoryId,
@@ -186,8 +193,8 @@ pub enum Command {
 impl Command {
     /// True for what is about the memory store, not the database.
     pub fn is_of_memory(&self) -> bool {
-        use Command::{EditMemory, ForgetMemory, RestoreMemory, SettleMemory};
-        matches!(self, ForgetMemory { .. } | RestoreMemory { .. } | EditMemory { .. } | SettleMemory { .. })
+        use Command::{AddMemory, EditMemory, ForgetMemory, RestoreMemory, SettleMemory};
+        matches!(self, AddMemory { .. } | ForgetMemory { .. } | RestoreMemory { .. } | EditMemory { .. } | SettleMemory { .. })
     }
 }
 

@@ -76,7 +76,7 @@ pub use plan::{
 pub use project::ProjectState;
 pub use prompt::{PartKind, PromptDocument, PromptPart, blank_comments, sha256_hex, strip_comments};
 pub use queue::{ClaimOrder, Queue, QueuedJob, Rank, rank};
-pub use recall::{Injected, MemoryFilter, Reembedding, Settle, Standing, memory_line, recall_ceiling};
+pub use recall::{Injected, MemoryFilter, Reembedding, Settle, Standing, WITHOUT, memory_line, recall_ceiling};
 pub use resolve::{CONVERSATION, Resolution, SessionLimits, resolve, rotation};
 pub use retry::{Next, RetryPolicy, after, backoff, with_questions};
 pub use review::{

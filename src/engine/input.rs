@@ -40,6 +40,8 @@ pub enum Input {
     Learned { attempt: AttemptId, outcome: Result<String, String> },
     /// The prompt of a review is made, or there is nothing to review, or it could not be made.
     Digest { span: Span, prompt: Result<Option<String>, String> },
+    /// What is wrong with the upkeep of memories and raw log, told when it changes; `None`: nothing any more.
+    Upkeep(Option<String>),
     /// How far the making of all memories' vectors anew has come; `None`: it is over.
     Reembedding(Option<Reembedding>),
     /// What is to be reviewed is fixed and copied: its hash; or why it cannot be.

@@ -27,6 +27,23 @@ pub fn apply(db: &mut Store, store: &Semantic, command: &Command, who: &Actor, n
         return Ok(Applied::Refused { message });
     }
     let done = match command {
+        Command::AddMemory { text, category, importance } => {
+            let (source, external) = origin(db, who)?;
+            let (category, importance) = (*category, importance.clamp(0.0, 1.0));
+            return match memory_text(text) {
+                Ok(text) => {
+                    let new = NewMemory { text, category, importance, source, external, created_at: None };
+                    Ok(match remember(db, store, new, who, now)? {
+                        Added::New(memory) => {
+                            let undo = Some(Command::ForgetMemory { memory });
+                            Applied::Done { message: format!("memory {memory} is kept"), undo }
+                        }
+                        Added::Merged(memory) => Applied::Done { message: format!("memory {memory} says the same"), undo: None },
+                    })
+                }
+                Err(message) => Ok(Applied::Refused { message }),
+            };
+        }
         Command::ForgetMemory { memory } => store.forget(*memory, now).map(|m| {
             let undo = Command::RestoreMemory { memory: *memory };
             (format!("memory {memory} is forgotten; it can be restored"), Some(undo), format!("forgot memory {memory}: {}", shown(&m)))

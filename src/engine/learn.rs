@@ -101,6 +101,20 @@ impl State {
         Ok(())
     }
 
+    /// What the memories' upkeep met with, or that it goes well again.
+    pub(super) fn on_upkeep(&mut self, tx: &Tx<'_>, trouble: Option<String>, now: Timestamp) -> Result<(), StoreError> {
+        if trouble == self.upkeep {
+            return Ok(());
+        }
+        let (severity, text) = match &trouble {
+            Some(message) => ("warn", format!("upkeep of what is remembered: {message}")),
+            None => ("info", "upkeep of what is remembered goes well again".to_owned()),
+        };
+        tx.event(&Event { severity, ..Event::new(now, "engine", "memory", &text) })?;
+        self.upkeep = trouble;
+        Ok(())
+    }
+
     /// After a job that ended well: another one that judges what is worth keeping, where the settings want it.
     pub(super) fn capture(
         &mut self,

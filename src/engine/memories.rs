@@ -6,7 +6,7 @@ use super::library::{Library, learn};
 use super::review::Span;
 use crate::config::{Settings, Workspace};
 use crate::domain::{AttemptId, MemoryId, Timestamp};
-use crate::memory::MemoryError;
+use crate::memory::{MemoryError, Semantic};
 use crate::os::clock;
 use crate::store::Lesson;
 use std::sync::mpsc::RecvTimeoutError;
@@ -56,6 +56,7 @@ impl MemoryThread {
         let (kept, log) = (library.clone(), workspace.episodic_dir());
         let (seen, progresses) = (newest.clone(), inputs.clone());
         std::thread::Builder::new().name("upkeep".into()).spawn(move || {
+            let (mut first, mut known) = (true, None);
             loop {
                 let settings = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let now = clock::now();
@@ -68,13 +69,20 @@ impl MemoryThread {
                         let _ = progresses.blocking_send(Input::Reembedding(progress));
                     }
                 };
-                let done = kept.store(&settings).and_then(|store| store.maintain(&mut told));
-                if let Err(e) = done {
-                    tracing::warn!("upkeep of the memory store: {e}");
+                let looked = |store: &Semantic| if first { store.check() } else { Ok(()) };
+                let done = kept.store(&settings).and_then(|store| looked(&store).and_then(|()| store.maintain(&mut told)));
+                let dropped = crate::memory::drop_old_days(&log, &settings.day(now - settings.log_window));
+                let trouble = done.err().map(|e| e.to_string());
+                let trouble = trouble.or_else(|| dropped.err().map(|e| format!("old days of the raw log in {}: {e}", log.display())));
+                if trouble != known {
+                    if let Some(message) = &trouble {
+                        tracing::warn!("upkeep of what is remembered: {message}");
+                    }
+                    known.clone_from(&trouble);
+                    // Without a loop nobody looks.
+                    let _ = progresses.blocking_send(Input::Upkeep(trouble));
                 }
-                if let Err(e) = crate::memory::drop_old_days(&log, &settings.day(now - settings.log_window)) {
-                    tracing::warn!("old days of the raw log in {}: {e}", log.display());
-                }
+                first = false;
                 if over.recv_timeout(UPKEEP) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }

@@ -5,7 +5,7 @@ use super::dispatch::Starting;
 use super::memories::MemoryRequest;
 use super::state::{Effect, State};
 use crate::domain::{
-    AttemptId, ExitReport, Injected, Job, Kind, Origin, PartKind, PromptDocument, PromptPart, Recalled, Timestamp, memory_line,
+    AttemptId, ExitReport, Injected, Job, Kind, Origin, PartKind, PromptDocument, PromptPart, Recalled, Timestamp, WITHOUT, memory_line,
 };
 use crate::store::{StoreError, Tx};
 
@@ -70,7 +70,7 @@ impl State {
                     self.starting.insert(attempt, starting);
                     return self.start_if_ready(tx, attempt, now, out);
                 }
-                let injected = injected(attempt, &starting, &found, now);
+                let injected = injected(attempt, &starting, &found, self.settings.recall_penalty, now);
                 tx.note_recalls(&injected)?;
                 if !injected.is_empty() {
                     let lines: Vec<&str> = injected.iter().map(|i| i.text.as_str()).collect();
@@ -119,7 +119,7 @@ impl State {
         self.forgetful = Some(message.to_owned());
         // The event is to be seen at once, though this step may be one that looks no further.
         self.more = true;
-        self.note(tx, "memory", "warn", starting.job.id, attempt, &format!("starts without memories: {message}"), now)
+        self.note(tx, "memory", "warn", starting.job.id, attempt, &format!("{WITHOUT}: {message}"), now)
     }
 
     fn start_with(
@@ -163,7 +163,7 @@ fn known(found: &[Recalled]) -> String {
     format!("# What is remembered already\n\n{KNOWN}\n\n{}\n", lines.join("\n"))
 }
 
-fn injected(attempt: AttemptId, starting: &Starting, found: &[Recalled], now: Timestamp) -> Vec<Injected> {
+fn injected(attempt: AttemptId, starting: &Starting, found: &[Recalled], penalty: f64, now: Timestamp) -> Vec<Injected> {
     let of = |(i, r): (usize, &Recalled)| Injected {
         job: starting.job.id,
         attempt,
@@ -175,6 +175,7 @@ fn injected(attempt: AttemptId, starting: &Starting, found: &[Recalled], now: Ti
         score: r.score,
         terms: r.terms,
         penalised: r.penalised,
+        factor: if r.penalised { penalty } else { 1.0 },
         vetoed: false,
         at: now,
     };

@@ -14,6 +14,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0006_plans.sql")),
     M::up(include_str!("migrations/0007_skills.sql")),
     M::up(include_str!("migrations/0008_costs.sql")),
+    M::up(include_str!("migrations/0009_recall_factor.sql")),
 ];
 const SET: Migrations<'static> = Migrations::from_slice(STEPS);
 

@@ -133,6 +133,12 @@ fn a_store_that_cannot_be_opened_costs_the_memories_and_no_job() {
     let job = b.add(asks(QUESTION));
     assert_eq!(b.ends(job), JobState::Done);
     assert!(b.said(job, "starts without memories"));
+    // It shows before any job has met with it, and the job says why it went without.
+    let log = b.within(|| Some(b.store.log_after(0, 9999).unwrap()).filter(|l| l.iter().any(|l| l.text.contains("upkeep of what"))));
+    assert!(log.iter().any(|l| l.what == "memory" && l.severity == orc::domain::Severity::Warn), "{log:?}");
+    let why = b.command("orc").args(["memory", "why", &job.to_string()]).output().unwrap();
+    let why = String::from_utf8_lossy(&why.stdout).into_owned() + &String::from_utf8_lossy(&why.stderr);
+    assert!(why.contains("was given nothing from memory: it starts without memories: "), "{why}");
 }
 
 #[test]
