@@ -226,6 +226,8 @@ fn fire(cx: &mut Context, name: &str) -> Result {
         Applied::Added { job, existing } if cx.out.json => cx.out.value(&json!({ "id": job, "existing": existing })),
         Applied::Added { job, existing: false } => cx.out.line(&format!("job {job}")),
         Applied::Added { job, existing: true } => cx.out.line(&format!("job {job} (open already, from an earlier fire)")),
+        Applied::Done { message, .. } if cx.out.json => cx.out.value(&json!({ "ok": true, "message": message })),
+        Applied::Done { message, .. } => cx.out.done(&message),
         Applied::Refused { message } | Applied::Stale { message } => Err(CliError::refused(message)),
         _ => Err(CliError::refused(format!("{name} made no job"))),
     }

@@ -80,6 +80,7 @@ memory_low_water = \"64MiB\"
 disk_low_water = \"64MiB\"
 reviewer = \"critic\"
 work_backend = \"none\"
+memory_backend = \"none\"
 
 ";
 

@@ -6,6 +6,7 @@ mod cron;
 mod derive;
 mod error;
 mod init;
+mod judge;
 mod keys;
 mod load;
 mod persona;
@@ -22,6 +23,7 @@ pub use backend::{Backend, RenderInput, Rendered, SessionId, When, backends, bui
 pub use cron::{CRON_TEMPLATES, cron, cron_problem, parse_cron, prompt_files};
 pub use error::ConfigError;
 pub use init::{DEFAULT_SETTINGS, InitReport, Step, init, init_cron};
+pub use judge::review_problem;
 pub use keys::{BACKEND_KEYS, BackendKey, Key, keys};
 pub use load::{Layers, Origin, Problem, Problems, check_assignment, load};
 pub use persona::{Persona, PersonaError};

@@ -200,10 +200,11 @@ settings! {
     /// With `embedder = "http"`: how long a request may take in the background. One that a recall needs has half of
     /// `recall_wait`.
     embedder_timeout: Duration = "30s", Shape::Time { min: 1, max: HOUR };
-    /// The backend that judges after each job what is worth keeping, and reviews each day. A cheap model will do: see `[tier]`.
-    /// `none`: nothing is captured or consolidated by itself.
-    memory_backend: String = "none", Shape::Text;
-    /// Local time at which the day is reviewed: what matters is kept, what was superseded is told, what is stale forgotten.
+    /// The backend that judges after each job what is worth keeping, and reviews each day: ordinary jobs, whose cost shows. `auto`: the
+    /// first agent that is installed, signed in and has a cheap model (`classification` in its models; claude has one). A name: that
+    /// one. `none`: nothing is captured or consolidated by itself.
+    memory_backend: String = "auto", Shape::Text;
+    /// Local time at which what happened since the last review is reviewed, unless a schedule does that (`end-of-day`): what matters is kept, what was superseded is told, what is stale forgotten.
     consolidate_at: String = "21:30", Shape::TimeOfDay;
     /// An event or a context that no job got for this long, and whose importance is below `forget_below`, is forgotten at the
     /// day's review. It can be restored.

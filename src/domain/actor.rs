@@ -2,7 +2,7 @@
 //! operator's own user id.
 
 use super::words::words;
-use super::{AttemptId, Command, JobId, JobSpec, Priority, ProjectId, TaskId};
+use super::{AttemptId, Command, JobId, JobSpec, Kind, Priority, ProjectId, TaskId};
 use std::fmt;
 
 /// Who acts.
@@ -149,13 +149,18 @@ pub fn act_of<'a>(command: &'a Command, target: impl Fn(JobId) -> Target) -> Act
         // It would be taken for the operator's own word.
         Command::SendMessage { .. } | Command::ReadConversation { .. } => Act::Steer("speaking as the operator"),
         Command::VetoMemory { job, .. } => change(job, None),
-        Command::ForgetMemory { .. } | Command::RestoreMemory { .. } | Command::EditMemory { .. } | Command::SettleMemory { .. } => {
-            Act::Steer("changing what is remembered")
-        }
+        // What a job remembers is added under its own name, by the command line.
+        Command::AddMemory { .. }
+        | Command::ForgetMemory { .. }
+        | Command::RestoreMemory { .. }
+        | Command::EditMemory { .. }
+        | Command::SettleMemory { .. } => Act::Steer("changing what is remembered"),
         Command::PauseLane { .. } | Command::PauseEngine { .. } | Command::Drain { .. } => Act::Steer("steering the engine"),
         Command::PauseWorker { .. } | Command::RetireWorker { .. } => Act::Steer("steering workers"),
         Command::PauseBackend { .. } => Act::Steer("steering backends"),
         Command::SetCron { .. } => Act::Steer("switching schedules"),
+        // It forgets what is stale, and what comes of it changes what is remembered.
+        Command::RunCron { spec, .. } if spec.kind == Kind::Consolidate => Act::Steer("reviewing the day"),
         Command::RunCron { each_project: true, .. } => Act::Steer("a schedule that makes jobs in every project"),
         Command::RunCron { spec, .. } => Act::AddJob(spec),
         Command::PinSkill { .. } | Command::CanarySkill { .. } => Act::Steer("choosing versions of skills"),

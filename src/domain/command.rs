@@ -145,6 +145,13 @@ pub enum Command {
         memory: MemoryId,
         on: bool,
     },
+    /// Remembers something.
+    AddMemory {
+        text: String,
+        category: Category,
+        /// 0 to 1.
+        importance: f64,
+    },
     /// Takes a memory out of what is recalled.
     ForgetMemory {
         memory: MemoryId,
@@ -160,6 +167,12 @@ pub enum Command {
         category: Option<Category>,
         /// 0 to 1.
         importance: Option<f64>,
+        /// Whether it rests on text from outside.
+        #[serde(default)]
+        external: Option<bool>,
+        /// The text that was seen; where another one stands there now, nothing is changed.
+        #[serde(default)]
+        seen: Option<String>,
     },
     /// Says what holds of a memory that a newer one has superseded.
     SettleMemory {
@@ -182,8 +195,8 @@ pub enum Command {
 impl Command {
     /// True for what is about the memory store, not the database.
     pub fn is_of_memory(&self) -> bool {
-        use Command::{EditMemory, ForgetMemory, RestoreMemory, SettleMemory};
-        matches!(self, ForgetMemory { .. } | RestoreMemory { .. } | EditMemory { .. } | SettleMemory { .. })
+        use Command::{AddMemory, EditMemory, ForgetMemory, RestoreMemory, SettleMemory};
+        matches!(self, AddMemory { .. } | ForgetMemory { .. } | RestoreMemory { .. } | EditMemory { .. } | SettleMemory { .. })
     }
 }
 

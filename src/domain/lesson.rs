@@ -40,6 +40,22 @@ pub struct NewFact {
     pub supersedes: Vec<MemoryId>,
 }
 
+/// A memory's text as it is kept: on one line, not empty, not too long.
+///
+/// # Errors
+/// What is wrong with it, in a line.
+pub fn memory_text(text: &str) -> Result<String, String> {
+    let text = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
+    match text.len() {
+        0 => Err("a memory without text".into()),
+        n if n > LONGEST_MEMORY => {
+            let beginning: String = text.chars().take(40).collect();
+            Err(format!("a memory of {n} bytes, and {LONGEST_MEMORY} is the most: {beginning}…"))
+        }
+        _ => Ok(text),
+    }
+}
+
 /// Reads an answer. Models put JSON into a fence or a sentence around it, whatever they are told: the object is what counts.
 /// `most` is the number of new memories that it may hold.
 ///
@@ -56,16 +72,9 @@ pub fn learned(answer: &str, most: usize) -> Result<Learned, String> {
         return Err(format!("{} memories to forget, and {MOST_FORGOTTEN} is the most", learned.forget.len()));
     }
     for fact in &mut learned.memories {
-        fact.text = fact.text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
-        let text = &fact.text;
-        let beginning: String = text.chars().take(40).collect();
-        if text.is_empty() {
-            return Err("a memory without text".into());
-        }
-        if text.len() > LONGEST_MEMORY {
-            return Err(format!("a memory of {} bytes, and {LONGEST_MEMORY} is the most: {beginning}…", text.len()));
-        }
+        fact.text = memory_text(&fact.text)?;
         if !(0.0..=1.0).contains(&fact.importance) {
+            let beginning: String = fact.text.chars().take(40).collect();
             return Err(format!("an importance of {}, which is not 0 to 1: {beginning}", fact.importance));
         }
     }

@@ -64,7 +64,7 @@ pub struct Memory {
     pub superseded_at: Option<Timestamp>,
     /// The operator has not yet said whether superseding it was right.
     pub disputed: bool,
-    /// Forgotten, and still restorable until the next clean-up past the retention.
+    /// Forgotten: not recalled, still readable, and restorable.
     pub forgotten_at: Option<Timestamp>,
 }
 

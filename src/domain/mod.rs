@@ -72,7 +72,7 @@ pub use estimate::{Expected, reservation};
 pub use health::{Component, ComponentHealth, Finding, Health, components};
 pub use ids::{AttemptId, DecisionId, EntryId, JobId, MemoryId, MessageId, PlanId, ProjectId, ReviewId, TaskId, WorkerId};
 pub use job::{Job, JobSpec, JobState, Kind, Lane, NotAPriority, Origin, Priority, WaitReason, default_kind};
-pub use lesson::{LONGEST_MEMORY, Learned, MOST_OF_DAY, MOST_OF_JOB, NewFact, fill, learned, looks_secret};
+pub use lesson::{LONGEST_MEMORY, Learned, MOST_OF_DAY, MOST_OF_JOB, NewFact, fill, learned, looks_secret, memory_text};
 pub use memory::{Category, Memory, MemorySource};
 pub use message::{Class, Entry, LONGEST_MESSAGE, Message, MessageStage, OPERATOR, Reading, Says, Triage, triage_of};
 pub use pause::pause;
@@ -83,7 +83,7 @@ pub use plan::{
 pub use project::ProjectState;
 pub use prompt::{PartKind, PromptDocument, PromptPart, blank_comments, sha256_hex, strip_comments};
 pub use queue::{ClaimOrder, Queue, QueuedJob, Rank, rank};
-pub use recall::{Injected, MemoryFilter, Reembedding, Settle, Standing, memory_line, recall_ceiling};
+pub use recall::{Injected, MemoryFilter, Reembedding, Settle, Standing, WITHOUT, memory_line, recall_ceiling};
 pub use resolve::{CONVERSATION, Resolution, SessionLimits, resolve, rotation};
 pub use retry::{Next, RetryPolicy, after, backoff, with_questions};
 pub use review::{

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The longest line that a memory takes in a prompt, in bytes.
 const LINE: usize = 600;
 
+/// How the audit log says of an attempt that memory had nothing for it, before it says why.
+pub const WITHOUT: &str = "starts without memories";
+
 /// A memory that was put into an attempt's prompt. The terms are those of that moment, never worked out again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Injected {
@@ -24,12 +27,19 @@ pub struct Injected {
     pub terms: Terms,
     /// A job got it shortly before, and its score was lowered for that.
     pub penalised: bool,
+    /// By what it was lowered then.
+    pub factor: f64,
     /// The operator keeps it away from this job's next attempts.
     pub vetoed: bool,
     pub at: Timestamp,
 }
 
 impl Injected {
+    /// Whether, and by how much, its score was lowered: `×0.5`.
+    pub fn lowered(&self) -> Option<String> {
+        self.penalised.then(|| format!("×{}", (self.factor * 100.0).round() / 100.0))
+    }
+
     /// What is remembered, without the bracket that its line in the prompt begins with.
     pub fn fact(&self) -> &str {
         self.text.strip_prefix("- [").and_then(|rest| rest.split_once("] ")).map_or(&self.text, |(_, fact)| fact)

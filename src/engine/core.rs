@@ -116,6 +116,7 @@ impl<L: Launcher> Core<L> {
             starting: BTreeMap::new(),
             remembers: memories.is_some(),
             forgetful: None,
+            upkeep: None,
             cron: super::cron::Cron::default(),
             dedup: super::dedup::Dedup::new(dedup.is_some()),
             review_at: None,

@@ -101,6 +101,7 @@ enum DeskError {
     Deliverable(#[from] DeliverableError),
     #[error(transparent)]
     Disk(#[from] disk::DiskError),
+    Keep(#[from] super::keeper::KeepError),
     #[error("cannot read {}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },
 }
@@ -205,7 +206,11 @@ impl Open {
             Query::Costs { by, within } => self.costs(*by, within.as_ref())?,
             Query::Health => Answer::Health(self.health()),
             Query::Command(command) if command.is_of_memory() => {
-                let applied = super::library::apply(&self.memory()?, command, clock::now())?;
+                let (memory, workspace) = (self.memory()?, self.workspace.clone());
+                let db = self.store()?;
+                let who = super::actor::this(db, &workspace)?;
+                let applied = super::keeper::apply(db, &memory, command, &who, clock::now())?;
+                (self.wake)();
                 Answer::Applied { command: command.clone(), applied }
             }
             Query::Command(command) => self.command(command)?,

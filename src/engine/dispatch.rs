@@ -147,8 +147,8 @@ impl State {
             Err(message) => (PromptDocument::default(), Some(message)),
         };
         // What memory will add is not known yet: at most this.
-        let recalls = broken.is_none() && backend.uses_model() && self.recalls(job.spec.kind);
-        let ceiling = if recalls { recall_ceiling(self.settings.recall_count) } else { 0 };
+        let wanted = self.recall_count(&job).filter(|_| broken.is_none() && backend.uses_model());
+        let (recalls, ceiling) = (wanted.is_some(), wanted.map_or(0, recall_ceiling));
         let estimate = if backend.uses_model() { document.tokens + ceiling + self.expected.work(job.spec.kind) } else { 0 };
         if !self.capacity.affordable(queued.priority, estimate, now) || self.capacity.cap_hold(queued, estimate).is_some() {
             // The prompt turned out longer than it was taken for: it is weighed again by what it really is.

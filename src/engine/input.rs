@@ -1,5 +1,6 @@
 //! Everything that can happen to the engine: one closed set.
 
+use super::review::Span;
 use crate::config::{Backend, Settings};
 use crate::domain::{AgentEvent, AttemptId, ExitReport, JobId, Prices, ProcessIdentity, Recalled, Reembedding, ReviewId};
 use crate::os::worktree::Ready;
@@ -37,8 +38,10 @@ pub enum Input {
     Recalled { attempt: AttemptId, found: Result<Vec<Recalled>, String> },
     /// What a job taught is in the memory store (what came of it, one line), or could not be put there.
     Learned { attempt: AttemptId, outcome: Result<String, String> },
-    /// The prompt of a day's review is made, or there is nothing to review, or it could not be made.
-    Digest { day: String, prompt: Result<Option<String>, String> },
+    /// The prompt of a review is made, or there is nothing to review, or it could not be made.
+    Digest { span: Span, prompt: Result<Option<String>, String> },
+    /// What is wrong with the upkeep of memories and raw log, told when it changes; `None`: nothing any more.
+    Upkeep(Option<String>),
     /// How far the making of all memories' vectors anew has come; `None`: it is over.
     Reembedding(Option<Reembedding>),
     /// What is to be reviewed is fixed and copied: its hash; or why it cannot be.

@@ -7,7 +7,7 @@ use crate::config::Backend;
 use crate::domain::{
     AttemptId, ExitReport, Job, JobSpec, Kind, MOST_OF_DAY, MOST_OF_JOB, Origin, Outcome, Priority, Timestamp, fill, learned,
 };
-use crate::store::{Event, Lesson, StoreError, Tx};
+use crate::store::{Event, Lesson, Store, StoreError, Tx};
 use std::io::Read;
 use std::time::Duration;
 
@@ -65,6 +65,7 @@ impl State {
     /// Keeps a checked answer.
     pub(super) fn keep(&mut self, tx: &Tx<'_>, lesson: Lesson, now: Timestamp, out: &mut Vec<Effect>) -> Result<(), StoreError> {
         tx.keep_lesson(&lesson, now)?;
+        self.review_kept(tx, lesson.attempt)?;
         out.push(Effect::Memory(MemoryRequest::Learn { lesson, now }));
         Ok(())
     }
@@ -100,6 +101,20 @@ impl State {
         Ok(())
     }
 
+    /// What the memories' upkeep met with, or that it goes well again.
+    pub(super) fn on_upkeep(&mut self, tx: &Tx<'_>, trouble: Option<String>, now: Timestamp) -> Result<(), StoreError> {
+        if trouble == self.upkeep {
+            return Ok(());
+        }
+        let (severity, text) = match &trouble {
+            Some(message) => ("warn", format!("upkeep of what is remembered: {message}")),
+            None => ("info", "upkeep of what is remembered goes well again".to_owned()),
+        };
+        tx.event(&Event { severity, ..Event::new(now, "engine", "memory", &text) })?;
+        self.upkeep = trouble;
+        Ok(())
+    }
+
     /// After a job that ended well: another one that judges what is worth keeping, where the settings want it.
     pub(super) fn capture(
         &mut self,
@@ -113,10 +128,10 @@ impl State {
         if !self.remembers || !s.memory || !s.capture[job.spec.kind] || learns(job.spec.kind) {
             return Ok(());
         }
-        let uses_model = |name: &str| self.backends.get(name).is_some_and(Backend::uses_model);
-        if !uses_model(&job.spec.backend) || !uses_model(&s.memory_backend) {
+        if !self.backends.get(&job.spec.backend).is_some_and(Backend::uses_model) {
             return Ok(());
         }
+        let Ok(judge) = self.memory_judge().map(|b| b.name.clone()) else { return Ok(()) };
         let Some(result) = read_head(result_file, LONGEST_ANSWER).filter(|r| !r.trim().is_empty()) else {
             return Ok(());
         };
@@ -143,15 +158,20 @@ impl State {
             max_attempts: ATTEMPTS,
             dedup_key: Some(format!("capture:{attempt}")),
             origin: Origin::Engine,
-            tags: vec![format!("{OF}{}", job.id), format!("{OUTSIDE}{}", from_outside(job))],
-            ..JobSpec::new(format!("What job {} taught", job.id), &s.memory_backend, prompt)
+            tags: vec![format!("{OF}{}", job.id), format!("{OUTSIDE}{}", rests_outside(tx, job)?)],
+            ..JobSpec::new(format!("What job {} taught", job.id), judge, prompt)
         };
         tx.add_job(&spec, "engine", now).map(|_| ())
     }
 }
 
-/// True for a job whose result rests on text from outside: a message, mail, the web.
-pub(super) fn from_outside(job: &Job) -> bool {
+/// True for a job whose result rests on text from outside: a message, mail, the web, or a memory that does.
+pub(super) fn rests_outside(store: &Store, job: &Job) -> Result<bool, StoreError> {
+    Ok(from_outside(job) || store.recalls(job.id)?.iter().any(|r| r.external))
+}
+
+/// What the job itself says of that: its marks, its kind, the names of its skills.
+fn from_outside(job: &Job) -> bool {
     const MARKS: &[&str] = &["mail", "web", "browser", "inbox", "research", "scrape", "crawl"];
     let marked = |name: &String| MARKS.iter().any(|m| name.to_lowercase().contains(m));
     job.spec.tags.iter().any(|t| t == super::converse::OUTSIDE)

@@ -1,8 +1,8 @@
 //! The memory store as this workspace's settings want it: opened on first use, shared by everything in this process that asks it.
 
 use crate::config::{Settings, Workspace};
-use crate::domain::{Applied, Command, Formula, Learned, MemoryId, MemorySource, Settle, Timestamp};
-use crate::memory::{Added, Change, Embedder, Endpoint, Http, MemoryError, NewMemory, Semantic, Shipped, Tuning};
+use crate::domain::{Formula, Learned, Memory, MemorySource, Timestamp};
+use crate::memory::{Added, Embedder, Endpoint, Http, MemoryError, NewMemory, Semantic, Shipped, Tuning};
 use crate::store::Lesson;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -77,56 +77,6 @@ fn tuning(s: &Settings) -> Tuning {
     }
 }
 
-/// Applies one of the operator's commands on memories. What cannot be done is an answer.
-///
-/// # Errors
-/// The store.
-pub fn apply(store: &Semantic, command: &Command, now: Timestamp) -> Result<Applied, MemoryError> {
-    let done = match command {
-        Command::ForgetMemory { memory } => store
-            .forget(*memory, now)
-            .map(|_| (format!("memory {memory} is forgotten; it can be restored"), Some(Command::RestoreMemory { memory: *memory }))),
-        Command::RestoreMemory { memory } => {
-            store.restore(*memory, now).map(|_| (format!("memory {memory} is back"), Some(Command::ForgetMemory { memory: *memory })))
-        }
-        Command::EditMemory { memory, text, category, importance } => edit(store, *memory, text.as_deref(), *category, *importance, now),
-        Command::SettleMemory { memory, keep } => store.settle(*memory, *keep, now).map(|old| (settled(&old.id, *keep), None)),
-        _ => return Ok(Applied::Refused { message: "this command is not for the memory store".into() }),
-    };
-    match done {
-        Ok((message, undo)) => Ok(Applied::Done { message, undo }),
-        Err(e @ (MemoryError::Unknown(_) | MemoryError::Invalid(_))) => Ok(Applied::Refused { message: e.to_string() }),
-        Err(e) => Err(e),
-    }
-}
-
-fn edit(
-    store: &Semantic,
-    memory: MemoryId,
-    text: Option<&str>,
-    category: Option<crate::domain::Category>,
-    importance: Option<f64>,
-    now: Timestamp,
-) -> Result<(String, Option<Command>), MemoryError> {
-    let before = store.get(memory)?.ok_or(MemoryError::Unknown(memory))?;
-    store.edit(memory, Change { text: text.map(str::to_owned), category, importance }, now)?;
-    let undo = Command::EditMemory {
-        memory,
-        text: text.map(|_| before.text),
-        category: category.map(|_| before.category),
-        importance: importance.map(|_| before.importance),
-    };
-    Ok((format!("memory {memory} is changed"), Some(undo)))
-}
-
-fn settled(old: &MemoryId, keep: Settle) -> String {
-    match keep {
-        Settle::Newer => format!("memory {old} stays superseded"),
-        Settle::Older => format!("memory {old} holds again; the newer one is forgotten"),
-        Settle::Both => format!("memory {old} holds again, beside the newer one"),
-    }
-}
-
 /// Puts a checked answer into the store; what came of it, one line. Done twice it changes nothing: the same text merges.
 ///
 /// # Errors
@@ -136,12 +86,16 @@ pub fn learn(store: &Semantic, lesson: &Lesson, settings: &Settings, now: Timest
     let source = MemorySource::Job { job: lesson.job, attempt: Some(lesson.attempt) };
     let (mut kept, mut merged, mut superseded, mut forgotten, mut left) = (0u32, 0u32, 0u32, 0u32, 0u32);
     for fact in learned.memories {
+        let older: Vec<Memory> = fact.supersedes.iter().filter_map(|id| store.get(*id).transpose()).collect::<Result<_, _>>()?;
+        // What is made of text from outside stays that, whoever says it anew.
+        let external = fact.external || older.iter().any(|m| m.external);
+        let known = store.says_already(&fact.text)?.filter(|m| !fact.supersedes.contains(&m.id));
         let new = NewMemory {
-            text: fact.text,
+            text: known.map_or(fact.text, |m| m.text),
             category: fact.category,
             importance: fact.importance,
             source: source.clone(),
-            external: fact.external,
+            external,
             created_at: None,
         };
         let id = match store.add(new, now)? {
@@ -154,15 +108,14 @@ pub fn learn(store: &Semantic, lesson: &Lesson, settings: &Settings, now: Timest
                 id
             }
         };
-        for old in fact.supersedes {
-            match store.get(old)? {
-                // What comes from outside overrules nothing that does not: it stands beside it, and the operator sees both.
-                Some(m) if fact.external && !m.external => left += 1,
-                Some(m) if m.holds() && m.id != id => {
-                    store.supersede(old, id, true, now)?;
-                    superseded += 1;
-                }
-                _ => {}
+        let external = store.get(id)?.is_none_or(|m| m.external);
+        for old in older {
+            // It overrules nothing that is not from outside: it stands beside it, and the operator sees both.
+            if external && !old.external {
+                left += 1;
+            } else if old.holds() && old.id != id {
+                store.supersede(old.id, id, true, now)?;
+                superseded += 1;
             }
         }
     }
@@ -192,6 +145,6 @@ pub fn learn(store: &Semantic, lesson: &Lesson, settings: &Settings, now: Timest
 }
 
 /// A model's word alone forgets only what passes anyway and is of little importance.
-fn may_be_forgotten(memory: &crate::domain::Memory, settings: &Settings) -> bool {
+fn may_be_forgotten(memory: &Memory, settings: &Settings) -> bool {
     memory.category.is_passing() || (memory.importance < settings.forget_below && memory.source != MemorySource::Operator)
 }

@@ -3,9 +3,10 @@
 use super::digest::digest;
 use super::input::Input;
 use super::library::{Library, learn};
+use super::review::Span;
 use crate::config::{Settings, Workspace};
 use crate::domain::{AttemptId, MemoryId, Timestamp};
-use crate::memory::MemoryError;
+use crate::memory::{MemoryError, Semantic};
 use crate::os::clock;
 use crate::store::Lesson;
 use std::sync::mpsc::RecvTimeoutError;
@@ -16,14 +17,13 @@ use tokio::sync::mpsc;
 /// One wish.
 #[derive(Debug)]
 pub enum MemoryRequest {
-    /// What bears on a prompt. Answered by `Input::Recalled`.
-    Recall { attempt: AttemptId, query: String, wanted: usize, without: Vec<MemoryId>, now: Timestamp },
-    /// These went into a prompt: they count as recalled.
-    Injected { memories: Vec<MemoryId>, now: Timestamp },
+    /// What bears on a prompt. Answered by `Input::Recalled`. Where it `counts`, what was found counts as recalled from then on: of two
+    /// jobs that start together the second sees what the first was given.
+    Recall { attempt: AttemptId, query: String, wanted: usize, without: Vec<MemoryId>, counts: bool, now: Timestamp },
     /// Keep what a job taught. Answered by `Input::Learned`.
     Learn { lesson: Lesson, now: Timestamp },
-    /// Make the prompt of a day's review. Answered by `Input::Digest`.
-    Digest { day: String, now: Timestamp },
+    /// Make the prompt of a review. Answered by `Input::Digest`.
+    Digest { span: Span, now: Timestamp },
     /// The settings have changed.
     Settings(Arc<Settings>),
 }
@@ -56,6 +56,7 @@ impl MemoryThread {
         let (kept, log) = (library.clone(), workspace.episodic_dir());
         let (seen, progresses) = (newest.clone(), inputs.clone());
         std::thread::Builder::new().name("upkeep".into()).spawn(move || {
+            let (mut first, mut known) = (true, None);
             loop {
                 let settings = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let now = clock::now();
@@ -68,13 +69,20 @@ impl MemoryThread {
                         let _ = progresses.blocking_send(Input::Reembedding(progress));
                     }
                 };
-                let done = kept.store(&settings).and_then(|store| store.maintain(&mut told));
-                if let Err(e) = done {
-                    tracing::warn!("upkeep of the memory store: {e}");
+                let looked = |store: &Semantic| if first { store.check() } else { Ok(()) };
+                let done = kept.store(&settings).and_then(|store| looked(&store).and_then(|()| store.maintain(&mut told)));
+                let dropped = crate::memory::drop_old_days(&log, &settings.day(now - settings.log_window));
+                let trouble = done.err().map(|e| e.to_string());
+                let trouble = trouble.or_else(|| dropped.err().map(|e| format!("old days of the raw log in {}: {e}", log.display())));
+                if trouble != known {
+                    if let Some(message) = &trouble {
+                        tracing::warn!("upkeep of what is remembered: {message}");
+                    }
+                    known.clone_from(&trouble);
+                    // Without a loop nobody looks.
+                    let _ = progresses.blocking_send(Input::Upkeep(trouble));
                 }
-                if let Err(e) = crate::memory::drop_old_days(&log, &settings.day(now - settings.log_window)) {
-                    tracing::warn!("old days of the raw log in {}: {e}", log.display());
-                }
+                first = false;
                 if over.recv_timeout(UPKEEP) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
@@ -92,10 +100,17 @@ impl MemoryThread {
                     continue;
                 }
                 let settings = newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                if let Some(answer) = answer(&library, &workspace, &settings, request)
+                let (answer, given) = answer(&library, &workspace, &settings, request);
+                if let Some(answer) = answer
                     && inputs.blocking_send(answer).is_err()
                 {
                     return;
+                }
+                // Nobody waits for this; the next question does.
+                if let Some((memories, now)) = given
+                    && let Err(e) = library.store(&settings).and_then(|store| store.mark_recalled(&memories, now))
+                {
+                    tracing::warn!("recalls are not counted: {e}");
                 }
             }
         })?;
@@ -110,32 +125,31 @@ impl Memories for MemoryThread {
     }
 }
 
-fn answer(library: &Library, workspace: &Workspace, settings: &Settings, request: MemoryRequest) -> Option<Input> {
+/// What counts as recalled, and since when.
+type Given = (Vec<MemoryId>, Timestamp);
+
+fn answer(library: &Library, workspace: &Workspace, settings: &Settings, request: MemoryRequest) -> (Option<Input>, Option<Given>) {
     let said = |e: MemoryError| e.to_string();
     match request {
-        MemoryRequest::Recall { attempt, query, wanted, without, now } => {
+        MemoryRequest::Recall { attempt, query, wanted, without, counts, now } => {
             let found = library.store(settings).and_then(|store| {
                 let mut found = store.recall(&query, wanted + without.len(), None, now)?;
                 found.retain(|r| !without.contains(&r.memory.id));
                 found.truncate(wanted);
                 Ok(found)
             });
-            Some(Input::Recalled { attempt, found: found.map_err(said) })
-        }
-        MemoryRequest::Injected { memories, now } => {
-            if let Err(e) = library.store(settings).and_then(|store| store.mark_recalled(&memories, now)) {
-                tracing::warn!("recalls are not counted: {e}");
-            }
-            None
+            let ids = found.iter().flatten().map(|r| r.memory.id).collect::<Vec<_>>();
+            let given = (counts && !ids.is_empty()).then_some((ids, now));
+            (Some(Input::Recalled { attempt, found: found.map_err(said) }), given)
         }
         MemoryRequest::Learn { lesson, now } => {
             let outcome = library.store(settings).and_then(|store| learn(&store, &lesson, settings, now)).map_err(said);
-            Some(Input::Learned { attempt: lesson.attempt, outcome })
+            (Some(Input::Learned { attempt: lesson.attempt, outcome }), None)
         }
-        MemoryRequest::Digest { day, now } => {
-            let prompt = library.store(settings).map_err(said).and_then(|store| digest(&store, workspace, settings, &day, now));
-            Some(Input::Digest { day, prompt })
+        MemoryRequest::Digest { span, now } => {
+            let prompt = library.store(settings).map_err(said).and_then(|store| digest(&store, workspace, settings, &span, now));
+            (Some(Input::Digest { span, prompt }), None)
         }
-        MemoryRequest::Settings(_) => None,
+        MemoryRequest::Settings(_) => (None, None),
     }
 }

@@ -111,7 +111,7 @@ impl State {
         self.unread = None;
         self.settings = Arc::new(settings);
         crate::os::git::set_limit(self.settings.git_timeout);
-        self.review_at = self.settings.next_review(now);
+        self.review_at = self.first_review(tx, now)?;
         self.rezone_cron(tx, now)?;
         out.push(Effect::Memory(MemoryRequest::Settings(self.settings.clone())));
         self.backends = backends;

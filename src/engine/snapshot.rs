@@ -175,6 +175,9 @@ impl State {
         if let Some(forgetful) = &self.forgetful {
             say(Severity::Warn, format!("jobs go without memories: {forgetful}"), "orc doctor says more; jobs go on", None);
         }
+        if let Some(upkeep) = &self.upkeep {
+            say(Severity::Warn, format!("memory needs a hand: {upkeep}"), "orc doctor says more; jobs go on", None);
+        }
         if let Some(held) = &self.capacity.host {
             say(Severity::Fail, format!("no new starts: {held}"), "free some", None);
         }

@@ -80,6 +80,8 @@ pub(super) struct State {
     pub remembers: bool,
     /// Why jobs go without memories, while they do.
     pub forgetful: Option<String>,
+    /// What is wrong with the upkeep of what is remembered, while it is.
+    pub upkeep: Option<String>,
     /// What the clock starts.
     pub cron: super::cron::Cron,
     /// What quickly tells whether a job is open already.
@@ -353,7 +355,8 @@ impl State {
             Input::Probed { attempt, probe } => self.on_probe(tx, attempt, probe, now, out),
             Input::Recalled { attempt, found } => self.on_recalled(tx, attempt, found, now, out),
             Input::Learned { attempt, outcome } => self.on_learned(tx, attempt, outcome, now),
-            Input::Digest { day, prompt } => self.on_digest(tx, &day, prompt, now),
+            Input::Digest { span, prompt } => self.on_digest(tx, &span, prompt, now),
+            Input::Upkeep(trouble) => self.on_upkeep(tx, trouble, now),
             Input::Reembedding(progress) => {
                 self.reembedding = progress;
                 Ok(())

@@ -81,11 +81,13 @@ impl Episodes {
         file.write_all(&text)?;
         let before = match self.lines.take() {
             Some((known, count)) if known == day => count,
-            _ => read_lines(&self.path(day))?.len().saturating_sub(lines.len()),
+            _ => {
+                whole_frames(&raw_file(&self.dir, day))?;
+                read_lines(&self.path(day))?.iter().filter(|l| l.what != SUMMARY).count().saturating_sub(lines.len())
+            }
         };
         let count = before + lines.len();
-        // Twice as many as stand: a summary is of as many entries as stay.
-        let count = if count >= 2 * self.keep { self.compact(day)? } else { count };
+        let count = if count > self.keep { self.compact(day)? } else { count };
         self.lines = Some((day.to_owned(), count));
         Ok(())
     }
@@ -94,25 +96,23 @@ impl Episodes {
         self.dir.join(format!("{day}.jsonl"))
     }
 
-    /// Makes a day's older entries into one summary, with the raw lines in a compressed file beside it; how many lines are left.
+    /// Makes a day's older entries into one summary, with the raw lines in a compressed file beside it; how many entries are left. Half of
+    /// what may stand stays, so that this is not done for each entry.
     /// The raw lines are safe before the others go: a crash between the two leaves both, and a reader tells them by their ids.
     fn compact(&self, day: &str) -> io::Result<usize> {
         let path = self.path(day);
         let lines = read_lines(&path)?;
         let (summaries, entries): (Vec<LogLine>, Vec<LogLine>) = lines.into_iter().partition(|l| l.what == SUMMARY);
-        let (old, new) = entries.split_at(entries.len().saturating_sub(self.keep));
-        let Some(summary) = summary(old) else { return Ok(summaries.len() + new.len()) };
-        let raw = raw_file(&self.dir, day);
-        let mut frames = match std::fs::read(&raw) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
-            read => read?,
-        };
+        let (old, new) = entries.split_at(entries.len().saturating_sub(self.keep / 2));
+        let Some(summary) = summary(old) else { return Ok(new.len()) };
         // Frames stand one after the other: together they are one stream.
-        frames.extend(zstd::encode_all(json_lines(old)?.as_slice(), 0)?);
-        replace(&raw, &frames)?;
+        let frame = zstd::encode_all(json_lines(old)?.as_slice(), 0)?;
+        let mut raw = OpenOptions::new().append(true).create(true).mode(0o600).open(raw_file(&self.dir, day))?;
+        raw.write_all(&frame)?;
+        raw.sync_all()?;
         let left: Vec<LogLine> = summaries.into_iter().chain([summary]).chain(new.iter().cloned()).collect();
         replace(&path, &json_lines(&left)?)?;
-        Ok(left.len())
+        Ok(new.len())
     }
 }
 
@@ -121,6 +121,28 @@ const SUMMARY: &str = "summary";
 
 fn raw_file(dir: &Path, day: &str) -> PathBuf {
     dir.join(format!("{day}.raw.zst"))
+}
+
+/// Cuts off a frame that a crash has torn: what is appended behind it could not be read. Its lines stand in the plain file still.
+fn whole_frames(path: &Path) -> io::Result<()> {
+    let bytes = match std::fs::read(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        read => read?,
+    };
+    let mut whole = 0;
+    while whole < bytes.len() {
+        let mut rest = &bytes[whole..];
+        let mut frame = zstd::Decoder::with_buffer(&mut rest)?.single_frame();
+        if io::copy(&mut frame, &mut io::sink()).is_err() {
+            break;
+        }
+        drop(frame);
+        whole = bytes.len() - rest.len();
+    }
+    if whole < bytes.len() {
+        OpenOptions::new().write(true).open(path)?.set_len(whole as u64)?;
+    }
+    Ok(())
 }
 
 /// Puts a file in another's place, whole or not at all.
@@ -302,12 +324,18 @@ mod tests {
         assert_eq!(episodes.last(), 40);
         episodes.append(&all, day).unwrap();
         let plain = read_lines(&dir.path().join("2026-01-01.jsonl")).unwrap();
-        assert!(plain.iter().filter(|l| l.what != SUMMARY).count() < 20, "{plain:?}");
+        assert!(plain.iter().filter(|l| l.what != SUMMARY).count() <= 10, "{plain:?}");
         assert!(plain.iter().any(|l| l.what == SUMMARY && l.text.contains(" entries of 0 job(s)")), "{plain:?}");
         assert_eq!(day_lines(dir.path(), "2026-01-01").unwrap(), all);
-        // A crash between the raw lines and the summary: both are there, and count once.
+        // A crash in the middle of a frame: its lines are in the plain file still, and what comes later can be read.
         let raw = std::fs::read(raw_file(dir.path(), "2026-01-01")).unwrap();
         std::fs::write(raw_file(dir.path(), "2026-01-01"), [raw.clone(), raw[..raw.len() / 3].to_vec()].concat()).unwrap();
+        assert_eq!(day_lines(dir.path(), "2026-01-01").unwrap(), all);
+        let all: Vec<LogLine> = (1..=90).map(line).collect();
+        let mut episodes = Episodes::open(dir.path(), 10).unwrap();
+        for part in all[57..].chunks(2) {
+            episodes.append(part, day).unwrap();
+        }
         assert_eq!(day_lines(dir.path(), "2026-01-01").unwrap(), all);
     }
 

@@ -8,4 +8,4 @@ mod semantic;
 
 pub use embed::{EmbedError, Embedder, Endpoint, Http, Shipped};
 pub use episodic::{Episodes, day_lines, drop_old_days};
-pub use semantic::{Added, Change, MemoryError, NewMemory, Semantic, Side, Standings, Tuning};
+pub use semantic::{Added, Change, MemoryError, NewMemory, Semantic, Side, Standings, Taken, Tuning};

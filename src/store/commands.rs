@@ -88,9 +88,11 @@ pub fn apply(tx: &Tx<'_>, command: &Command, who: &Actor, now: Timestamp) -> Res
         Command::SetCron { name, enabled } => tx.set_cron(name, *enabled, actor, now),
         Command::RunCron { name, spec, each_project } => tx.run_cron(name, spec, *each_project, actor, now),
         Command::VetoMemory { job, memory, on } => tx.veto(*job, *memory, *on, actor, now),
-        Command::ForgetMemory { .. } | Command::RestoreMemory { .. } | Command::EditMemory { .. } | Command::SettleMemory { .. } => {
-            Ok(refused("memories are not in the database: this command is for the memory store"))
-        }
+        Command::AddMemory { .. }
+        | Command::ForgetMemory { .. }
+        | Command::RestoreMemory { .. }
+        | Command::EditMemory { .. }
+        | Command::SettleMemory { .. } => Ok(refused("memories are not in the database: this command is for the memory store")),
         Command::PinSkill { skill, hash } => tx.pin_skill(skill, hash.as_deref(), actor, now),
         Command::CanarySkill { skill, base, percent } => tx.canary_skill(skill, base, *percent, actor, now),
     }

@@ -4,7 +4,7 @@ use super::events::Event;
 use super::jobs::Added;
 use super::row;
 use super::{Store, StoreError, Tx};
-use crate::domain::{Applied, Command, CronEntry, Fire, FireOutcome, JobId, JobSpec, JobState, ProjectId, Quiet, Timestamp};
+use crate::domain::{Applied, Command, CronEntry, Fire, FireOutcome, JobId, JobSpec, JobState, Kind, ProjectId, Quiet, Timestamp};
 use rusqlite::{Row, params};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -181,6 +181,14 @@ impl Tx<'_> {
         self.run("UPDATE cron_fires SET found = ?1, settled_at = ?2 WHERE id = ?3", params![found, now.0, fire]).map(drop)
     }
 
+    /// No job comes of a fire, and why.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn refuse_fire(&self, fire: i64, why: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.run("UPDATE cron_fires SET outcome = 'refused', note = ?1, settled_at = ?2 WHERE id = ?3", params![why, now.0, fire]).map(drop)
+    }
+
     /// How far an entry has slowed down, or its part for one project: `key` as `CronEntry::quiet_key`.
     ///
     /// # Errors
@@ -224,6 +232,15 @@ impl Tx<'_> {
     pub(super) fn run_cron(&self, name: &str, spec: &JobSpec, each: bool, actor: &str, now: Timestamp) -> Result<Applied, StoreError> {
         let f = NewFire { name, at: now, missed: 0, manual: true, project: None };
         self.wake_cron(name)?;
+        if spec.kind == Kind::Consolidate {
+            // Its prompt is made by memory: the engine sees the fire and makes its job.
+            if !self.pass_fire(&f, FireOutcome::Fired, None, now)? {
+                return Ok(Applied::Refused { message: "it was fired just now".into() });
+            }
+            let message = format!("{name} is fired: the engine makes its job of what happened since the last review");
+            self.event(&Event::new(now, actor, "cron", &message))?;
+            return Ok(Applied::Done { message, undo: None });
+        }
         if each {
             return self.run_each(&f, spec, actor, now);
         }
@@ -290,16 +307,16 @@ impl Store {
         row::all(self, &format!("{FIRES} WHERE f.settled_at IS NULL AND f.job_id IS NOT NULL ORDER BY f.id"), [], read)
     }
 
-    /// Fires of an entry that still wait for a job that is made elsewhere, by id.
+    /// Fires of an entry that still wait for a job that is made elsewhere: id and time.
     ///
     /// # Errors
     /// The database.
-    pub fn jobless_fires(&self, name: &str) -> Result<Vec<i64>, StoreError> {
+    pub fn jobless_fires(&self, name: &str) -> Result<Vec<(i64, Timestamp)>, StoreError> {
         row::all(
             self,
-            "SELECT id FROM cron_fires WHERE name = ?1 AND job_id IS NULL AND outcome = 'fired' AND settled_at IS NULL",
+            "SELECT id, at FROM cron_fires WHERE name = ?1 AND job_id IS NULL AND outcome = 'fired' AND settled_at IS NULL",
             [name],
-            |r| r.get(0),
+            |r| Ok((r.get(0)?, Timestamp(r.get(1)?))),
         )
     }
 

@@ -15,6 +15,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0007_skills.sql")),
     M::up(include_str!("migrations/0008_costs.sql")),
     M::up(include_str!("migrations/0009_cron_projects.sql")),
+    M::up(include_str!("migrations/0010_recall_factor.sql")),
 ];
 const SET: Migrations<'static> = Migrations::from_slice(STEPS);
 

@@ -26,8 +26,8 @@ impl Tx<'_> {
             let t = &r.terms;
             self.run(
                 "INSERT INTO recalls (job_id, attempt_id, rank, memory_id, category, text, external, score, similarity, recency,
-                                      importance, access, penalised, at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                                      importance, access, penalised, at, factor)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
                 params![
                     r.job.0,
                     r.attempt.0,
@@ -42,7 +42,8 @@ impl Tx<'_> {
                     t.importance,
                     t.access,
                     r.penalised,
-                    r.at.0
+                    r.at.0,
+                    r.factor
                 ],
             )?;
         }
@@ -173,6 +174,7 @@ fn read(r: &Row<'_>) -> rusqlite::Result<Injected> {
             access: r.get("access")?,
         },
         penalised: r.get("penalised")?,
+        factor: r.get::<_, Option<f64>>("factor")?.unwrap_or(if r.get("penalised")? { 0.5 } else { 1.0 }),
         vetoed: r.get("vetoed")?,
         at: row::time(r, "at")?,
     })
@@ -235,6 +237,7 @@ mod tests {
             score: 0.5,
             terms: Terms { similarity: 0.1, recency: 0.2, importance: 0.3, access: 0.4 },
             penalised: true,
+            factor: 0.25,
             vetoed: false,
             at: NOW,
         };

@@ -155,6 +155,10 @@ fn dashboard(model: &Model) -> Keys {
             let paused = model.dash.backends.key().is_some_and(|name| s.backends.iter().any(|b| b.name == *name && b.pause.is_some()));
             vec![(Dispatch, "dispatch"), (Projects, "projects"), (Pause, if paused { "resume backend" } else { "pause backend" })]
         }
+        Pane::Recall => match model.dash.recall.selected() {
+            Some(r) => vec![(Veto, if r.vetoed { "lift the veto" } else { "veto for this job" }), (Open, "its job")],
+            None => vec![(Dispatch, "dispatch")],
+        },
         Pane::Log => {
             let mut keys = log(model, model.dash.log.follow);
             keys.extend([(Dispatch, "dispatch"), (Projects, "projects")]);

@@ -2,6 +2,8 @@
 
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Kind, Result};
+use crate::domain::Act;
+use crate::engine::note_of_memory;
 use crate::memory::core::{CoreMemory, CoreMemoryError, LINE_BUDGET};
 use crate::os::files::{Durable, write_atomic};
 use clap::{Args, Subcommand, ValueHint};
@@ -65,36 +67,69 @@ pub fn run(cx: &mut Context, verb: Verb) -> Result {
 }
 
 fn edit(cx: &mut Context, path: &Path, file: Option<&Path>) -> Result {
-    let before = match std::fs::read_to_string(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-        read => read.map_err(|e| CliError::workspace(format!("cannot read {}: {e}", path.display())))?,
-    };
+    // It goes into every prompt.
+    let mut db = cx.writer()?;
+    let who = cx.permit(&mut db, &Act::Steer("changing the core memory"))?;
+    let before = read(path)?;
     let draft = cx.workspace()?.run_dir().join("core-memory.draft.md");
+    // What the file said when the draft was begun: over another text the draft would undo what came between.
+    let base = cx.workspace()?.run_dir().join("core-memory.draft.base.md");
     let after = match file {
         Some(file) => taken(file)?,
         None => {
             // What was refused last time is still there to be mended.
-            let text = std::fs::read_to_string(&draft).unwrap_or_else(|_| before.clone());
-            write_atomic(&draft, text.as_bytes(), Durable::No).map_err(|e| CliError::workspace(e.to_string()))?;
+            let (refused, begun_on) = (read(&draft)?, read(&base)?);
+            let goes_on = !refused.is_empty() && begun_on == before;
+            if !refused.is_empty() && !goes_on && refused != begun_on {
+                let aside = draft.with_extension("old.md");
+                save(&aside, &refused, Durable::No)?;
+                cx.out.done(&format!("{} has changed since: what was not taken over is in {}", path.display(), aside.display()))?;
+            }
+            save(&draft, if goes_on { &refused } else { &before }, Durable::No)?;
+            save(&base, &before, Durable::No)?;
             edited(&draft)?
         }
     };
     let core = CoreMemory::of(path, &after);
+    let kept = |why: String| {
+        let hint = format!("your text is kept in {}; `orc memory core edit` opens it again", draft.display());
+        save(&draft, &after, Durable::No)
+            .and_then(|()| save(&base, &before, Durable::No))
+            .err()
+            .unwrap_or(CliError::refused(why).hint(hint))
+    };
     if !core.problems.is_empty() {
-        write_atomic(&draft, after.as_bytes(), Durable::No).map_err(|e| CliError::workspace(e.to_string()))?;
-        return Err(CliError::refused(format!("not taken over\n{}", core.problems.join("\n")))
-            .hint(format!("your text is kept in {}; `orc memory core edit` opens it again", draft.display())));
+        return Err(kept(format!("not taken over\n{}", core.problems.join("\n"))));
     }
     if after != before {
-        write_atomic(path, after.as_bytes(), Durable::Yes).map_err(|e| CliError::workspace(e.to_string()))?;
+        if read(path)? != before {
+            return Err(kept(format!("not taken over: {} has changed while you edited", path.display())));
+        }
+        save(path, &after, Durable::Yes)?;
+        note_of_memory(&mut db, &who, &format!("changed the core memory: {} of {LINE_BUDGET} lines", core.lines), cx.now())?;
+        cx.wake()?;
     }
-    let _ = std::fs::remove_file(&draft);
+    for left in [&draft, &base] {
+        let _ = std::fs::remove_file(left);
+    }
     let what = if after == before { "nothing was changed" } else { "saved: the next job gets it" };
     if cx.out.json {
         cx.out.value(&json!({ "changed": after != before, "lines": core.lines, "budget": LINE_BUDGET }))
     } else {
         cx.out.done(&format!("{what}; {} of {LINE_BUDGET} lines", core.lines))
     }
+}
+
+/// A file's text; one that is not there says nothing.
+fn read(path: &Path) -> Result<String> {
+    match std::fs::read_to_string(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        read => read.map_err(|e| CliError::workspace(format!("cannot read {}: {e}", path.display()))),
+    }
+}
+
+fn save(path: &Path, text: &str, durable: Durable) -> Result {
+    write_atomic(path, text.as_bytes(), durable).map_err(|e| CliError::workspace(e.to_string()))
 }
 
 fn taken(file: &Path) -> Result<String> {

@@ -1,20 +1,16 @@
-//! `orc memory add|import|edit|forget|restore|settle`: what changes the store.
+//! `orc memory add|edit|forget|restore|settle`: what changes the store.
 
-use super::{apply, category, find, open, share};
-use crate::cli::ages;
+use super::{apply, category, find, open, share, told};
 use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Result};
-use crate::domain::{AttemptId, Category, Command, JobId, LONGEST_MEMORY, MemoryId, MemorySource, Timestamp};
+use crate::domain::{Category, Command, MemoryId, memory_text};
+use crate::engine::{origin_of_memory, remember};
 use crate::memory::{Added, NewMemory};
-use clap::{Args, ValueHint};
-use serde::Deserialize;
+use clap::Args;
 use serde_json::json;
 use std::io::Read;
-use std::path::{Path, PathBuf};
-
-/// So many new memories are taken into the dataset at once.
-const MANY: usize = 500;
+use std::path::Path;
 
 #[derive(Args)]
 pub struct Add {
@@ -32,13 +28,6 @@ pub struct Add {
 }
 
 #[derive(Args)]
-pub struct Import {
-    /// The file, one object a line: {"text", "category", "importance", "source"?, "created_at"?, "external"?}; `-` for standard input
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-    file: PathBuf,
-}
-
-#[derive(Args)]
 pub struct Edit {
     #[arg(value_name = "ID", value_parser = args::id::<MemoryId>, help = "The memory's number")]
     id: MemoryId,
@@ -51,6 +40,9 @@ pub struct Edit {
     /// Another importance, 0 to 1
     #[arg(long, short, value_name = "SHARE", value_parser = share)]
     importance: Option<f64>,
+    /// Whether it rests on text from outside; what does is marked, and overrules nothing
+    #[arg(long, value_name = "BOOL")]
+    external: Option<bool>,
 }
 
 #[derive(Args)]
@@ -76,16 +68,15 @@ pub struct Settle {
 /// The text is empty or too long; the store.
 pub fn add(cx: &mut Context, a: &Add) -> Result {
     let text = if a.text == "-" { read(Path::new("-"))? } else { a.text.clone() };
-    let new = NewMemory {
-        text: checked(&text)?,
-        category: a.category,
-        importance: a.importance,
-        source: caller(),
-        external: a.external,
-        created_at: None,
-    };
+    let text = checked(&text)?;
     let (store, _) = open(cx)?;
-    let added = store.add(new, cx.now())?;
+    let mut db = cx.writer()?;
+    let who = cx.who(&db)?;
+    let (source, outside) = origin_of_memory(&db, &who)?;
+    let external = a.external || outside;
+    let new = NewMemory { text, category: a.category, importance: a.importance, source, external, created_at: None };
+    let added = remember(&mut db, &store, new, &who, cx.now())?;
+    told(cx)?;
     let (id, merged) = number(added);
     if cx.out.json {
         return cx.out.value(&json!({ "id": id, "merged": merged }));
@@ -93,92 +84,20 @@ pub fn add(cx: &mut Context, a: &Add) -> Result {
     cx.out.line(&if merged { format!("memory {id} says the same: merged into it") } else { format!("memory {id}") })
 }
 
-#[derive(Deserialize)]
-struct Line {
-    text: String,
-    category: Category,
-    importance: f64,
-    source: Option<serde_json::Value>,
-    created_at: Option<Timestamp>,
-    #[serde(default)]
-    external: bool,
-}
-
-/// Remembers every line of a file. All lines are looked at before the first is kept.
-///
-/// # Errors
-/// A line is wrong (each is named); the store.
-pub fn import(cx: &mut Context, i: &Import) -> Result {
-    let text = read(&i.file)?;
-    let name = i.file.file_name().filter(|_| i.file != Path::new("-")).map_or("standard input".into(), |n| n.to_string_lossy());
-    let (mut lines, mut wrong) = (Vec::new(), Vec::new());
-    for (at, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
-        let read = serde_json::from_str::<Line>(line).map_err(|e| e.to_string()).and_then(|l| {
-            let text = checked(&l.text).map_err(|e| e.message)?;
-            if !(0.0..=1.0).contains(&l.importance) {
-                return Err(format!("an importance of {}, which is not 0 to 1", l.importance));
-            }
-            Ok(Line { text, ..l })
-        });
-        match read {
-            Ok(line) => lines.push(line),
-            Err(e) => wrong.push(format!("{name}:{}: {e}", at + 1)),
-        }
-    }
-    if !wrong.is_empty() {
-        let more = wrong.len().saturating_sub(10);
-        wrong.truncate(10);
-        if more > 0 {
-            wrong.push(format!("and {more} more"));
-        }
-        return Err(CliError::usage(format!("nothing was imported\n{}", wrong.join("\n")))
-            .hint("a line is {\"text\": …, \"category\": …, \"importance\": 0 to 1}, with source, created_at and external where known"));
-    }
-    let (store, _) = open(cx)?;
-    let news = lines.into_iter().map(|line| {
-        let source = match line.source {
-            Some(serde_json::Value::String(name)) => MemorySource::Import { name },
-            Some(value) => serde_json::from_value(value).unwrap_or_else(|_| MemorySource::Import { name: name.to_string() }),
-            None => MemorySource::Import { name: name.to_string() },
-        };
-        NewMemory {
-            text: line.text,
-            category: line.category,
-            importance: line.importance,
-            source,
-            external: line.external,
-            created_at: line.created_at,
-        }
-    });
-    let added = store.add_all(news.collect(), cx.now())?;
-    let kept = added.iter().filter(|a| matches!(a, Added::New(_))).count();
-    let merged = added.len() - kept;
-    // They are durable. A long journal would make every later command slower until an engine runs.
-    if kept >= MANY
-        && let Err(e) = store.fold()
-    {
-        crate::cli::complain(&e.into());
-    }
-    if cx.out.json {
-        return cx.out.value(&json!({ "added": kept, "merged": merged }));
-    }
-    let same = if merged > 0 { format!(", {merged} said what was known and were merged") } else { String::new() };
-    cx.out.line(&format!("{} kept{same}", ages::many(kept, "memory").replace("memorys", "memories")))
-}
-
 /// Changes a memory.
 ///
 /// # Errors
 /// There is none of that number, or nothing to change; the store.
 pub fn edit(cx: &mut Context, e: &Edit) -> Result {
-    if e.text.is_none() && e.category.is_none() && e.importance.is_none() {
-        return Err(CliError::usage("nothing to change").hint("give --text, --category or --importance"));
+    if e.text.is_none() && e.category.is_none() && e.importance.is_none() && e.external.is_none() {
+        return Err(CliError::usage("nothing to change").hint("give --text, --category, --importance or --external"));
     }
     let text = e.text.as_deref().map(checked).transpose()?;
     let (store, _) = open(cx)?;
     find(&store, e.id)?;
-    let command = Command::EditMemory { memory: e.id, text, category: e.category, importance: e.importance };
-    let message = apply(&store, &command, cx.now())?;
+    let (category, importance, external) = (e.category, e.importance, e.external);
+    let command = Command::EditMemory { memory: e.id, text, category, importance, external, seen: None };
+    let message = apply(cx, &store, &command)?;
     said(cx, e.id, &message)
 }
 
@@ -191,7 +110,7 @@ pub fn each(cx: &mut Context, ids: &Ids, command: impl Fn(MemoryId) -> Command) 
     let mut first = None;
     let mut rows = Vec::new();
     for &id in &ids.ids {
-        let done = find(&store, id).and_then(|_| apply(&store, &command(id), cx.now()));
+        let done = find(&store, id).and_then(|_| apply(cx, &store, &command(id)));
         match done {
             Ok(message) => {
                 cx.out.done(&message)?;
@@ -204,6 +123,7 @@ pub fn each(cx: &mut Context, ids: &Ids, command: impl Fn(MemoryId) -> Command) 
             }
         }
     }
+    told(cx)?;
     if cx.out.json {
         cx.out.value(&rows)?;
     }
@@ -217,11 +137,12 @@ pub fn each(cx: &mut Context, ids: &Ids, command: impl Fn(MemoryId) -> Command) 
 pub fn settle(cx: &mut Context, s: &Settle) -> Result {
     let (store, _) = open(cx)?;
     find(&store, s.id)?;
-    let message = apply(&store, &Command::SettleMemory { memory: s.id, keep: s.keep }, cx.now())?;
+    let message = apply(cx, &store, &Command::SettleMemory { memory: s.id, keep: s.keep })?;
     said(cx, s.id, &message)
 }
 
 fn said(cx: &mut Context, id: MemoryId, message: &str) -> Result {
+    told(cx)?;
     if cx.out.json { cx.out.value(&json!({ "id": id, "message": message })) } else { cx.out.done(message) }
 }
 
@@ -232,25 +153,19 @@ fn number(added: Added) -> (MemoryId, bool) {
     }
 }
 
-/// Who remembers: the job that this runs in, else the operator.
-fn caller() -> MemorySource {
-    let job = std::env::var("ORC_JOB").ok().and_then(|id| id.parse::<JobId>().ok());
-    let attempt = std::env::var("ORC_ATTEMPT").ok().and_then(|mark| mark.rsplit('/').next()?.parse::<AttemptId>().ok());
-    job.map_or(MemorySource::Operator, |job| MemorySource::Job { job, attempt })
+/// A memory's text as it is kept.
+///
+/// # Errors
+/// It is empty or too long.
+pub fn checked(text: &str) -> Result<String> {
+    memory_text(text).map_err(|e| CliError::usage(e).hint("one fact a memory, in a sentence or two"))
 }
 
-fn checked(text: &str) -> Result<String> {
-    let text = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
-    match text.len() {
-        0 => Err(CliError::usage("a memory without text")),
-        n if n > LONGEST_MEMORY => {
-            Err(CliError::usage(format!("a text of {n} bytes, and {LONGEST_MEMORY} is the most for a memory")).hint("one fact a memory"))
-        }
-        _ => Ok(text),
-    }
-}
-
-fn read(path: &Path) -> Result<String> {
+/// A file's text, or standard input's.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read(path: &Path) -> Result<String> {
     let mut text = String::new();
     let done = if path == Path::new("-") {
         std::io::stdin().read_to_string(&mut text)

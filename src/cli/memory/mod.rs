@@ -1,6 +1,7 @@
 //! `orc memory …`: what this workspace remembers. Not in `pm`, which links no memory store.
 
 mod core;
+mod import;
 mod keep;
 mod look;
 mod review;
@@ -9,9 +10,9 @@ mod why;
 use super::context::Context;
 use super::error::{CliError, Kind, Result};
 use crate::config::Settings;
-use crate::domain::{Applied, Category, Command, Finding, Memory, MemoryId, MemorySource, Timestamp};
+use crate::domain::{Applied, Category, Command, Finding, Memory, MemoryId, MemorySource};
 use crate::engine::health::{embedding, memories};
-use crate::engine::{Library, apply_to_memory};
+use crate::engine::{KeepError, Library, apply_to_memory};
 use crate::memory::{MemoryError, Semantic};
 use clap::Subcommand;
 
@@ -34,7 +35,7 @@ pub enum Verb {
     /// Print all memories as JSON Lines, which `import` reads
     Export(look::Export),
     /// Remember every line of a JSON Lines file
-    Import(keep::Import),
+    Import(import::Import),
     /// Count them
     Stats,
     /// Say what a job was given from memory, and why
@@ -66,7 +67,7 @@ pub fn run(cx: &mut Context, verb: Verb) -> Result {
         Verb::Forget(v) => keep::each(cx, &v, |memory| Command::ForgetMemory { memory }),
         Verb::Restore(v) => keep::each(cx, &v, |memory| Command::RestoreMemory { memory }),
         Verb::Export(v) => look::export(cx, &v),
-        Verb::Import(v) => keep::import(cx, &v),
+        Verb::Import(v) => import::run(cx, &v),
         Verb::Stats => look::stats(cx),
         Verb::Why(v) => why::run(cx, &v),
         Verb::Veto(v) => why::veto(cx, &v),
@@ -84,9 +85,11 @@ fn open(cx: &Context) -> Result<(Semantic, Settings)> {
     Ok((store, settings))
 }
 
-/// Applies a command to the store; what it says when it is done.
-fn apply(store: &Semantic, command: &Command, now: Timestamp) -> Result<String> {
-    match apply_to_memory(store, command, now)? {
+/// Applies a command to the store, if whoever asks may; what it says when it is done.
+fn apply(cx: &Context, store: &Semantic, command: &Command) -> Result<String> {
+    let mut db = cx.writer()?;
+    let who = cx.who(&db)?;
+    match apply_to_memory(&mut db, store, command, &who, cx.now())? {
         Applied::Done { message, .. } => Ok(message),
         Applied::Added { job, .. } => Ok(format!("job {job}")),
         Applied::Planned { plan } => Ok(format!("plan {plan}")),
@@ -98,6 +101,20 @@ fn apply(store: &Semantic, command: &Command, now: Timestamp) -> Result<String> 
 /// A memory that has to exist.
 fn find(store: &Semantic, id: MemoryId) -> Result<Memory> {
     store.get(id)?.ok_or_else(|| MemoryError::Unknown(id).into())
+}
+
+/// Tells a running engine that the audit log has grown. The change holds without one.
+fn told(cx: &Context) -> Result {
+    cx.wake().map(|_| ())
+}
+
+impl From<KeepError> for CliError {
+    fn from(e: KeepError) -> CliError {
+        match e {
+            KeepError::Memory(e) => e.into(),
+            KeepError::Store(e) => e.into(),
+        }
+    }
 }
 
 impl From<MemoryError> for CliError {

@@ -4,7 +4,7 @@ use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::error::Result;
 use crate::cli::output::{Cell, Table, Tone};
-use crate::domain::{AttemptId, Command, Injected, JobId, MemoryId};
+use crate::domain::{AttemptId, Command, Injected, JobId, LogFilter, MemoryId, Page, WITHOUT};
 use clap::Args;
 use serde_json::json;
 
@@ -40,9 +40,10 @@ pub fn run(cx: &mut Context, w: &Why) -> Result {
         return cx.out.value(&recalls);
     }
     if recalls.is_empty() {
-        return cx.out.done(&format!("job {} was given nothing from memory", w.job));
+        let filter = LogFilter { job: Some(w.job), text: WITHOUT.to_owned() };
+        let why = store.log(&filter, Page { before: None, limit: 1 })?.pop().map(|l| format!(": it {}", l.text));
+        return cx.out.done(&format!("job {} was given nothing from memory{}", w.job, why.unwrap_or_default()));
     }
-    let settings = cx.settings()?;
     let mut attempts: Vec<AttemptId> = recalls.iter().map(|r| r.attempt).collect();
     attempts.dedup();
     for attempt in attempts {
@@ -52,8 +53,8 @@ pub fn run(cx: &mut Context, w: &Why) -> Result {
         for r in of {
             let t = &r.terms;
             let mut notes = Vec::new();
-            if r.penalised {
-                notes.push(format!("×{} recalled shortly before", settings.recall_penalty));
+            if let Some(factor) = r.lowered() {
+                notes.push(format!("{factor} recalled shortly before"));
             }
             if r.external {
                 notes.push("from outside".to_owned());

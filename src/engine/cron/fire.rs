@@ -1,9 +1,9 @@
 //! Fires what is due: a row first, then its job, in one transaction.
 
-use crate::domain::{CronEntry, CronStep, FireOutcome, JobSpec, JobState, Kind, Timestamp, due};
+use crate::domain::{CronEntry, CronStep, FireOutcome, JobId, JobSpec, JobState, Kind, Timestamp, due};
 use crate::engine::dedup::Tier;
 use crate::engine::memories::MemoryRequest;
-use crate::engine::review::REVIEWED;
+use crate::engine::review::{Span, reviewed_until};
 use crate::engine::state::{Effect, State};
 use crate::store::{CronState, Event, NewFire, StoreError, Tx};
 
@@ -148,45 +148,47 @@ impl State {
 
     /// A schedule that reviews the day: its job's prompt is made by memory, and comes later.
     fn consolidate(&mut self, tx: &Tx<'_>, fire: &NewFire<'_>, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        let (outcome, note) = if !self.reviews() {
-            (FireOutcome::Refused, Some("no backend reviews what is remembered: set memory_backend in orc.toml".to_owned()))
-        } else if tx.meta(REVIEWED)?.is_some_and(|day| day == self.settings.day(now)) {
-            (FireOutcome::Duplicate, Some("the day has been reviewed already".to_owned()))
-        } else {
-            (FireOutcome::Fired, None)
+        let (outcome, note) = match self.memory_judge() {
+            Err(why) => (FireOutcome::Refused, Some(why)),
+            Ok(_) if reviewed_until(tx)?.is_some_and(|until| until >= fire.at) => {
+                (FireOutcome::Duplicate, Some("that has been reviewed already".to_owned()))
+            }
+            Ok(_) => (FireOutcome::Fired, None),
         };
         tx.pass_fire(fire, outcome, note.as_deref(), now).map(|_| None)
     }
 
-    /// Asks for the review that a schedule waits for, once; again after a restart.
+    /// Asks for the review that fires wait for: one for all of them, up to the last one's time; again after a restart.
     fn ask_for_review(&mut self, tx: &Tx<'_>, now: Timestamp, out: &mut Vec<Effect>) -> Result<(), StoreError> {
         let entries = self.cron.entries.clone();
         for entry in entries.iter().filter(|e| e.job.kind == Kind::Consolidate) {
             let waiting = tx.jobless_fires(&entry.name)?;
-            if waiting.is_empty() {
-                continue;
-            }
-            if !self.reviews() {
-                waiting.into_iter().try_for_each(|id| tx.settle_fire(id, None, now))?;
-                continue;
-            }
-            let day = self.settings.day(now);
-            if self.cron.reviewing.as_ref() != Some(&day) {
-                self.cron.reviewing = Some(day.clone());
-                out.push(Effect::Memory(MemoryRequest::Digest { day, now }));
+            let Some(until) = waiting.iter().map(|(_, at)| *at).max() else { continue };
+            if let Err(why) = self.memory_judge() {
+                waiting.into_iter().try_for_each(|(id, _)| tx.refuse_fire(id, &why, now))?;
+            } else if self.cron.reviewing != Some(until) {
+                self.cron.reviewing = Some(until);
+                let span = Span::since_last(tx, &self.settings, until)?;
+                out.push(Effect::Memory(MemoryRequest::Digest { span, now }));
             }
         }
         Ok(())
     }
 
-    /// What a review that was asked for has come to: its job, if there was anything to review.
-    pub(in crate::engine) fn reviewed(&mut self, tx: &Tx<'_>, job: Option<crate::domain::JobId>, now: Timestamp) -> Result<(), StoreError> {
+    /// What a review that was asked for has come to: its job, if there was anything to review; or why there is none.
+    pub(in crate::engine) fn reviewed(
+        &mut self,
+        tx: &Tx<'_>,
+        made: Result<Option<JobId>, String>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let entries = self.cron.entries.clone();
         for entry in entries.iter().filter(|e| e.job.kind == Kind::Consolidate) {
-            for fire in tx.jobless_fires(&entry.name)? {
-                match job {
-                    Some(job) => tx.link_fire(&entry.name, job)?,
-                    None => tx.settle_fire(fire, Some(false), now)?,
+            for (fire, _) in tx.jobless_fires(&entry.name)? {
+                match &made {
+                    Ok(Some(job)) => tx.link_fire(&entry.name, *job)?,
+                    Ok(None) => tx.settle_fire(fire, Some(false), now)?,
+                    Err(why) => tx.refuse_fire(fire, why, now)?,
                 }
             }
         }

@@ -52,8 +52,8 @@ pub(super) struct Cron {
     pub look: bool,
     /// Jobs whose end matters here.
     pub watched: BTreeSet<JobId>,
-    /// The day whose review has been asked for on behalf of a schedule.
-    pub reviewing: Option<String>,
+    /// Up to when a review has been asked for on behalf of a schedule.
+    pub reviewing: Option<Timestamp>,
     /// The newest time on the clock.
     seen: Timestamp,
 }

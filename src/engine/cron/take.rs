@@ -1,7 +1,7 @@
 //! The schedules are taken over as a whole, or not at all.
 
 use crate::config::{cron_problem, parse_cron};
-use crate::domain::Timestamp;
+use crate::domain::{Kind, Timestamp};
 use crate::engine::state::State;
 use crate::store::{CRON_GOOD, Event, StoreError, Tx};
 use std::sync::Arc;
@@ -50,7 +50,9 @@ impl State {
             if same && !mended {
                 break;
             }
-            if let Some(problem) = cron_problem(&self.workspace, e, |b| self.backend_of(b)).filter(|_| e.enabled) {
+            let problem = cron_problem(&self.workspace, e, |b| self.backend_of(b));
+            let unjudged = || (e.job.kind == Kind::Consolidate).then(|| self.memory_judge().err()).flatten();
+            if let Some(problem) = problem.or_else(unjudged).filter(|_| e.enabled) {
                 let says = format!("{} (cron.toml:{}): {problem}", e.name, e.line);
                 tx.event(&Event { severity: "warn", ..Event::new(now, "engine", "cron", &says) })?;
             }

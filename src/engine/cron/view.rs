@@ -1,6 +1,6 @@
 //! What lists and consoles show of the schedules: made from the file, the database and a time, by whoever asks.
 
-use crate::config::{Backend, Settings, Workspace, cron_problem, parse_cron};
+use crate::config::{Backend, Settings, Workspace, cron_problem, parse_cron, review_problem};
 use crate::domain::{CronEntry, CronRow, CronView, MOST_FIRES, Timestamp, Upcoming, jitter, next_due, reservation};
 use crate::store::{CRON_GOOD, CronState, Period, Store, StoreError};
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ pub fn cron_view(
         // As things stand, so many projects will be.
         let tokens = if entry.each_project { tokens * stalled } else { tokens };
         let mut row = row(store, settings, entry, state, tokens, now)?;
-        row.problem = cron_problem(workspace, entry, backend);
+        row.problem = cron_problem(workspace, entry, backend).or_else(|| review_problem(workspace, settings, entry));
         if row.enabled {
             view.upcoming.extend(coming(settings, entry, state, tokens, now, ahead));
         }

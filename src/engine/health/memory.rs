@@ -1,7 +1,7 @@
 //! The memory store, the embedder and the core memory.
 
 use super::Lack;
-use crate::config::{Settings, Workspace};
+use crate::config::{Backend, Settings, Workspace, backends};
 use crate::domain::{Component, Finding, MemoryFilter};
 use crate::engine::library::embedder;
 use crate::memory::core::{CoreMemory, LINE_BUDGET};
@@ -13,7 +13,7 @@ const STORE: Component = Component::VectorStore;
 pub fn memories(store: Result<&Semantic, Lack>, settings: &Settings, workspace: Option<&Workspace>) -> Vec<Finding> {
     let mut found = vec![match store {
         Err((says, fix)) => Finding::fail(STORE, STORE.as_str(), says, fix),
-        Ok(store) => look(store, settings).unwrap_or_else(|e| {
+        Ok(store) => look(store, settings, workspace).unwrap_or_else(|e| {
             Finding::fail(
                 STORE,
                 STORE.as_str(),
@@ -26,7 +26,7 @@ pub fn memories(store: Result<&Semantic, Lack>, settings: &Settings, workspace: 
     found
 }
 
-fn look(store: &Semantic, settings: &Settings) -> Result<Finding, MemoryError> {
+fn look(store: &Semantic, settings: &Settings, workspace: Option<&Workspace>) -> Result<Finding, MemoryError> {
     let count = store.list(&MemoryFilter::default(), None, usize::MAX >> 1)?.len();
     let conflicts = store.conflicts()?.len();
     store.check()?;
@@ -43,10 +43,8 @@ fn look(store: &Semantic, settings: &Settings) -> Result<Finding, MemoryError> {
         let says = format!("{} to be judged", many(conflicts, "contradiction"));
         return Ok(Finding::warn(STORE, STORE.as_str(), says, "`orc memory conflicts` lists them"));
     }
-    let by = match settings.memory_backend.as_str() {
-        "none" => "nothing is captured by itself: `memory_backend` is none".to_owned(),
-        backend => format!("captured by {backend}"),
-    };
+    let known = workspace.and_then(|w| backends(w, settings).ok()).map(|(known, _)| known).unwrap_or_default();
+    let by = settings.judge(&known, Backend::is_ready).map_or_else(|why| why, |b| format!("captured by {}", b.name));
     let by_words = if s.without_vector > 0 { format!(", {} found by words only", s.without_vector) } else { String::new() };
     let vectors = s.embedder.map_or("none yet".to_owned(), |e| e.to_string());
     Ok(Finding::ok(STORE, STORE.as_str(), format!("{count} memories; {by}; vectors by {vectors}{by_words}")))

@@ -14,11 +14,13 @@ mod recall;
 mod reembed;
 mod rows;
 mod table;
+mod take;
 mod vectors;
 mod words;
 
 pub use error::MemoryError;
 pub use recall::Side;
+pub use take::Taken;
 
 use super::embed::{Embedder, Shipped};
 use crate::domain::{Category, Formula, Memory, MemoryFilter, MemoryId, MemorySource, Recalled, Settle, Standing, Timestamp};
@@ -26,11 +28,14 @@ use index::Index;
 use journal::{Journal, JournalLock, News};
 use recall::Question;
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use table::Table;
 use vectors::Coded;
+
+/// So many memories are looked at for one that says the same in other words.
+const NEAR: usize = 8;
 
 /// What is asked to be kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +64,7 @@ pub struct Change {
     pub text: Option<String>,
     pub category: Option<Category>,
     pub importance: Option<f64>,
+    pub external: Option<bool>,
 }
 
 /// How recall weighs.
@@ -140,51 +146,17 @@ impl Semantic {
     /// # Errors
     /// The store cannot be read or written: then none is kept.
     pub fn add_all(&self, all: Vec<NewMemory>, now: Timestamp) -> Result<Vec<Added>, MemoryError> {
-        self.change(|index| {
-            let mut next = index.rows().last_id().map_or(1, |id| id.0 + 1);
-            let mut rows: Vec<Memory> = Vec::new();
-            let mut added = Vec::new();
-            // Where in `rows` a text stands.
-            let mut at: HashMap<u64, usize> = HashMap::new();
-            for new in all {
-                let key = words::same_key(&new.text);
-                let here = at.get(&key).copied();
-                if let Some(same) = here.map(|i| Cow::Borrowed(&rows[i])).or_else(|| index.same(&new.text)) {
-                    let mut merged = same.into_owned();
-                    merged.importance = merged.importance.max(new.importance);
-                    merged.external &= new.external;
-                    added.push(Added::Merged(merged.id));
-                    match here {
-                        Some(i) => rows[i] = merged,
-                        None => {
-                            at.insert(key, rows.len());
-                            rows.push(merged);
-                        }
-                    }
-                    continue;
-                }
-                let id = MemoryId(next);
-                next += 1;
-                added.push(Added::New(id));
-                at.insert(key, rows.len());
-                rows.push(Memory {
-                    id,
-                    text: new.text,
-                    category: new.category,
-                    importance: new.importance,
-                    source: new.source,
-                    external: new.external,
-                    created_at: new.created_at.unwrap_or(now),
-                    last_recalled_at: None,
-                    access_count: 0,
-                    superseded_by: None,
-                    superseded_at: None,
-                    disputed: false,
-                    forgotten_at: None,
-                });
-            }
-            Ok((rows, added))
-        })
+        let holds = |new| Taken {
+            id: None,
+            new,
+            last_recalled_at: None,
+            access_count: 0,
+            superseded_by: None,
+            superseded_at: None,
+            disputed: false,
+            forgotten_at: None,
+        };
+        self.take_over(all.into_iter().map(holds).collect(), now)
     }
 
     /// Changes a memory.
@@ -196,6 +168,7 @@ impl Semantic {
             m.text = change.text.unwrap_or(std::mem::take(&mut m.text));
             m.category = change.category.unwrap_or(m.category);
             m.importance = change.importance.unwrap_or(m.importance);
+            m.external = change.external.unwrap_or(m.external);
         })
     }
 
@@ -205,6 +178,31 @@ impl Semantic {
     /// There is none of that id; the store cannot be written.
     pub fn forget(&self, id: MemoryId, now: Timestamp) -> Result<Memory, MemoryError> {
         self.alter(id, |m| m.forgotten_at = Some(now))
+    }
+
+    /// Takes several memories out of what is recalled, in one write. Those that are gone are passed over.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub fn forget_all(&self, ids: &[MemoryId], now: Timestamp) -> Result<(), MemoryError> {
+        self.change(|index| {
+            let forgotten = |m: Cow<'_, Memory>| Memory { forgotten_at: Some(now), ..m.into_owned() };
+            Ok((ids.iter().filter_map(|id| index.get(*id)).map(forgotten).collect(), ()))
+        })
+    }
+
+    /// A memory that holds and says the same as this text: in the same words, or in others of nearly the same vector and with the same
+    /// figures.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn says_already(&self, text: &str) -> Result<Option<Memory>, MemoryError> {
+        if let Some(same) = self.with(|s| s.index.same(text).map(Cow::into_owned))? {
+            return Ok(Some(same));
+        }
+        let figures = words::figures(text);
+        let near = |r: &Recalled| r.cosine >= self.inner.tuning.merge && words::figures(&r.memory.text) == figures;
+        Ok(self.likest(text, NEAR, Side::Vectors)?.into_iter().find(near).map(|r| r.memory))
     }
 
     /// Brings a forgotten memory back.

@@ -28,7 +28,7 @@ const ASKING: &[&str] = &[
 ];
 
 /// Words that turn a sentence around: two texts that differ in one do not say the same.
-const TURNING: &[&str] = &["no", "not"];
+const TURNING: &[&str] = &["no", "not", "never", "without", "nobody", "nothing"];
 
 /// True for a word that is not indexed.
 pub fn is_stop(word: &str) -> bool {

@@ -7,6 +7,7 @@ mod help;
 mod leave;
 mod line;
 mod palette;
+mod recollect;
 mod remember;
 
 pub use answer::Question;

@@ -81,6 +81,19 @@ impl Palette {
         palette
     }
 
+    /// A palette in which something is typed already.
+    pub fn typed(model: &Model, text: &str) -> Palette {
+        let mut palette = Palette::new(model);
+        palette.input.set(text.to_owned());
+        palette.narrow();
+        palette
+    }
+
+    /// True where a line is offered that ends like this.
+    pub fn offers(&self, end: &str) -> bool {
+        self.found.iter().any(|e| e.words.ends_with(end))
+    }
+
     /// Takes a key.
     pub fn key(&mut self, key: KeyEvent) -> Outcome {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
@@ -197,6 +210,9 @@ fn spelled(typed: &str) -> Vec<Entry> {
             None => Vec::new(),
         };
     };
+    if verb == "memory" {
+        return super::recollect::spelled(typed["memory".len()..].trim());
+    }
     if verb == "filter" {
         let text = typed["filter".len()..].trim().to_owned();
         return vec![entry(format!("filter {text}"), "narrow the list on screen", Run::Filter(text))];
@@ -224,7 +240,7 @@ fn spelled(typed: &str) -> Vec<Entry> {
     }
 }
 
-fn entry(words: impl Into<String>, help: impl Into<String>, run: Run) -> Entry {
+pub(super) fn entry(words: impl Into<String>, help: impl Into<String>, run: Run) -> Entry {
     Entry { words: words.into(), help: help.into(), key: String::new(), run }
 }
 
@@ -323,6 +339,7 @@ fn entries(model: &Model) -> Vec<Entry> {
         let words = format!("{} lane {}", if paused { "resume" } else { "pause" }, lane.name());
         all.push(entry(words.clone(), "", send(Command::PauseLane { lane, paused: !paused }, &words)));
     }
+    all.extend(super::recollect::entries(model));
     for row in &model.cron.view.rows {
         let words = format!("{} schedule {}", if row.enabled { "disable" } else { "enable" }, row.name);
         let command = Command::SetCron { name: row.name.clone(), enabled: Some(!row.enabled) };

@@ -1,7 +1,7 @@
 //! A memory on the operator's desk: its text to be changed, or a contradiction to be settled.
 
 use super::{Outcome, Run, clear};
-use crate::domain::{Category, Command, Memory, MemoryId, Settle};
+use crate::domain::{Category, Command, LONGEST_MEMORY, Memory, Settle};
 use crate::tui::model::Model;
 use crate::tui::text;
 use crate::tui::widgets::{Frame, Input, Pen, center, pane};
@@ -14,7 +14,9 @@ use ratatui_textarea::{TextArea, WrapMode};
 
 /// The form for one memory.
 pub struct Remember {
-    memory: MemoryId,
+    /// What was there when the form was opened, and its text as it was shown.
+    before: Memory,
+    shown: String,
     text: TextArea<'static>,
     category: Category,
     importance: Input,
@@ -32,7 +34,8 @@ impl Remember {
         area.move_cursor(ratatui_textarea::CursorMove::Bottom);
         area.move_cursor(ratatui_textarea::CursorMove::End);
         Remember {
-            memory: m.id,
+            shown: area.lines().join("\n").trim().to_owned(),
+            before: m.clone(),
             text: area,
             category: m.category,
             importance: Input::new(format!("{:.2}", m.importance)),
@@ -80,16 +83,20 @@ impl Remember {
         let importance = self.importance.text().trim().replace(',', ".").parse::<f64>();
         self.error = match &importance {
             _ if text.is_empty() => Some("a memory needs a text; x forgets it".to_owned()),
+            _ if text.len() > LONGEST_MEMORY => Some(format!("{} bytes, and {LONGEST_MEMORY} is the most", text.len())),
             Ok(i) if (0.0..=1.0).contains(i) => None,
             _ => Some("importance is a number from 0 to 1".to_owned()),
         };
         match (self.error.is_some(), importance) {
             (false, Ok(importance)) => {
+                // What was not changed here may have been changed elsewhere meanwhile.
                 let command = Command::EditMemory {
-                    memory: self.memory,
-                    text: Some(text),
-                    category: Some(self.category),
-                    importance: Some(importance),
+                    memory: self.before.id,
+                    text: Some(text).filter(|t| *t != self.shown),
+                    category: Some(self.category).filter(|c| *c != self.before.category),
+                    importance: Some(importance).filter(|i| (i - self.before.importance).abs() >= 0.005),
+                    external: None,
+                    seen: Some(self.before.text.clone()),
                 };
                 Outcome::Run(Run::Send { commands: vec![command], label: "edit".to_owned() })
             }
@@ -102,7 +109,7 @@ impl Remember {
         let t = model.theme();
         let outer = center(area, 84, area.height.saturating_sub(2).clamp(8, 14));
         clear(outer, buf, t.field);
-        let title = format!("Memory m{}", self.memory);
+        let title = format!("Memory m{}", self.before.id);
         let facts = vec![("ctrl-s saves".to_owned(), t.accent), ("esc leaves it as it was".to_owned(), t.dim)];
         let inner = pane(outer, buf, &Frame { title: &title, facts, focused: true, ..Frame::default() }, t);
         let inset = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };

@@ -114,3 +114,63 @@ fn a_day_is_reviewed_only_where_there_is_a_backend_for_it() {
         b.run("pm memory ls"),
     );
 }
+
+#[test]
+fn what_was_forgotten_or_superseded_stays_that_in_another_workspace() {
+    let b = Bench::new();
+    // As an export of a store in which memory 1 was superseded by 4, and 2 was forgotten.
+    let line = |id: u32, text: &str, more: &str| {
+        format!(
+            "{{\"id\":{id},\"text\":\"{text}\",\"category\":\"fact\",\"importance\":0.5,\"source\":{{\"from\":\"operator\"}},\
+             \"external\":{},\"created_at\":\"2026-01-0{id}T00:00:00.000Z\"{more}}}\n",
+            id == 4
+        )
+    };
+    let recalled = ",\"last_recalled_at\":\"2026-02-01T00:00:00.000Z\",\"access_count\":7";
+    let text = line(1, "The port is 80.", ",\"superseded_by\":4,\"superseded_at\":\"2026-01-04T00:00:00.000Z\",\"disputed\":true")
+        + &line(2, "Anna is on leave.", ",\"forgotten_at\":\"2026-01-05T00:00:00.000Z\"")
+        + &line(3, "Ship on Thursdays.", recalled)
+        + &line(4, "The port is 81.", "")
+        + &line(5, "The cat is grey.", ",\"superseded_by\":99,\"superseded_at\":\"2026-01-06T00:00:00.000Z\"");
+    write(&b.path("all.jsonl"), &text);
+    b.do_all(&["orc memory add 'Something of its own.'"]);
+    assert_eq!(b.json("orc memory import all.jsonl --json"), serde_json::json!({"added": 5, "merged": 0}));
+    assert_eq!(b.json("orc memory import all.jsonl --json"), serde_json::json!({"added": 0, "merged": 5}));
+    let of = |id: u32| b.json(&format!("orc memory show {id} --json"));
+    assert_eq!((&of(2)["superseded_by"], &of(2)["disputed"]), (&serde_json::json!(5), &serde_json::json!(true)), "by its number here");
+    assert_eq!(of(3)["forgotten_at"], "2026-01-05T00:00:00.000Z");
+    assert_eq!((&of(4)["access_count"], &of(4)["last_recalled_at"]), (&serde_json::json!(7), &"2026-02-01T00:00:00.000Z".into()));
+    assert_eq!(of(6)["forgotten_at"], "2026-01-06T00:00:00.000Z", "what superseded it did not come along");
+    assert_eq!(b.json("orc memory ls --json").as_array().unwrap().len(), 3);
+    assert_eq!(b.json("orc memory conflicts --json").as_array().unwrap().len(), 1);
+    // And the way back.
+    let out = b.command("orc").args(["memory", "export", "--all"]).output().unwrap();
+    let other = Bench::new();
+    write(&other.path("all.jsonl"), &String::from_utf8(out.stdout).unwrap());
+    assert_eq!(other.json("orc memory import all.jsonl --json")["added"], 6);
+    for id in 1..=6 {
+        assert_eq!(other.json(&format!("orc memory show {id} --json")), of(id));
+    }
+}
+
+#[test]
+fn a_draft_that_was_refused_is_not_put_over_a_newer_core_memory() {
+    let b = Bench::new();
+    write(&b.path("long"), "#!/bin/sh\nseq 90 >> \"$1\"\n");
+    write(&b.path("short"), "#!/bin/sh\ncp \"$1\" seen; echo '- Edited.' >> \"$1\"\n");
+    let edit = |editor: &str| b.run_with("orc memory core edit", |c| c.env("EDITOR", format!("sh {}", b.path(editor).display())));
+    let refused = edit("long");
+    assert!(refused.contains("not taken over") && refused.contains("[exit 4]"), "{refused}");
+    assert!(edit("long").contains("not taken over"), "it is opened again, to be mended");
+    write(&b.path("newer.md"), "- Newer.\n");
+    b.do_all(&["orc memory core edit --file newer.md"]);
+    let text = edit("short");
+    assert!(text.contains("saved"), "{text}");
+    assert_eq!(std::fs::read_to_string(b.workspace().join("core-memory.md")).unwrap(), "- Newer.\n- Edited.\n");
+    // One that was changed by hand since.
+    edit("long");
+    write(&b.workspace().join("core-memory.md"), "- By hand.\n");
+    let text = edit("short");
+    assert!(text.contains("has changed since") && text.contains("saved"), "{text}");
+    assert_eq!(std::fs::read_to_string(b.workspace().join("core-memory.md")).unwrap(), "- By hand.\n- Edited.\n");
+}

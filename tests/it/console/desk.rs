@@ -424,10 +424,11 @@ fn injected(m: &Memory, i: usize, job: JobId, attempt: AttemptId) -> Injected {
         memory: m.id,
         category: m.category,
         text: m.text.clone(),
-        external: m.external,
+        external: m.external || i == 2,
         score: 0.71 - i as f64 * 0.13,
         terms: terms(i),
         penalised: i == 1,
+        factor: if i == 1 { 0.5 } else { 1.0 },
         vetoed: false,
         at: world::ago(840),
     }

@@ -548,9 +548,21 @@ fn a_memory_is_changed_in_a_form() {
     assert!(c.screen().contains("importance is a number from 0 to 1"), "{}", c.screen());
     c.keys("backspace '0.9' enter");
     let commands = c.commands();
-    let [Command::EditMemory { memory, text, category, importance }] = commands.as_slice() else { panic!("{commands:?}") };
+    let [Command::EditMemory { memory, text, category, importance, external: None, seen }] = commands.as_slice() else {
+        panic!("{commands:?}")
+    };
     assert_eq!((*memory, *category, *importance), (MemoryId(8), Some(Category::Decision), Some(0.9)));
     assert!(text.as_ref().unwrap().ends_with("60 characters.!"));
+    assert_eq!(seen.as_deref().map(|t| format!("{t}!")).as_ref(), text.as_ref(), "it is refused where the text has changed meanwhile");
+    // What was left as it was is not sent: somebody else may have changed it.
+    let mut c = busy();
+    c.keys("5 j e '!' ctrl-s");
+    let commands = c.commands();
+    assert!(matches!(commands.as_slice(), [Command::EditMemory { text: Some(_), category: None, importance: None, .. }]), "{commands:?}");
+    // No longer than what the command line takes.
+    let mut c = busy();
+    c.keys(&format!("5 j e '{}' ctrl-s", "x".repeat(601)));
+    assert!(c.screen().contains("600 is the most") && c.commands().is_empty(), "{}", c.screen());
 }
 
 #[test]
@@ -571,9 +583,48 @@ fn what_a_job_was_given_shows_with_its_terms_and_is_vetoed() {
     assert!(c.screen().contains("Recalled"), "{}", c.screen());
     c.keys("tab tab j enter tab tab");
     let screen = c.screen();
-    assert!(screen.contains("½ given within the hour before") && screen.contains("0.71"), "{screen}");
+    assert!(screen.contains("×0.5 given shortly before") && screen.contains("0.71"), "{screen}");
     c.keys("v");
     assert!(c.commands().is_empty(), "a heading is no memory");
     c.keys("j v");
     assert_eq!(c.commands(), [Command::VetoMemory { job: JobId(1471), memory: MemoryId(9), on: true }]);
+}
+
+#[test]
+fn the_recall_pane_has_the_focus_and_a_veto() {
+    let mut c = Console::new((160, 50), world::busy());
+    // Whatever was asked for has come: the pane of the selected job is filled.
+    c.keys("tab tab j tab tab");
+    let screen = c.screen();
+    assert!(screen.contains("Recalled") && screen.contains("◇") && screen.contains("0.71"), "{screen}");
+    c.keys("j v");
+    let commands = c.commands();
+    assert!(matches!(commands.as_slice(), [Command::VetoMemory { on: true, .. }]), "{commands:?}\n{}", c.screen());
+}
+
+#[test]
+fn a_memory_of_the_list_is_vetoed_for_a_job_of_choice() {
+    let mut c = busy();
+    c.keys("5 j v");
+    let screen = c.screen();
+    assert!(screen.contains("memory veto") && screen.contains("Command"), "{screen}");
+    c.keys("'1471' enter");
+    assert_eq!(c.commands(), [Command::VetoMemory { job: JobId(1471), memory: MemoryId(8), on: true }]);
+}
+
+#[test]
+fn the_palette_knows_what_the_command_line_does_to_memories() {
+    let sent = |typed: &str| {
+        let mut c = busy();
+        c.keys(&format!(": '{typed}' enter"));
+        c.commands()
+    };
+    let memory = MemoryId(5);
+    let add = Command::AddMemory { text: "Ship on Thursdays.".into(), category: Category::Fact, importance: 0.5 };
+    assert_eq!(sent("memory add Ship on Thursdays."), [add]);
+    assert_eq!(sent("memory forget m5"), [Command::ForgetMemory { memory }]);
+    assert_eq!(sent("memory restore 5"), [Command::RestoreMemory { memory }]);
+    assert_eq!(sent("memory settle 5 both"), [Command::SettleMemory { memory, keep: Settle::Both }]);
+    assert_eq!(sent("memory veto 1471 5"), [Command::VetoMemory { job: JobId(1471), memory, on: true }]);
+    assert_eq!(sent("memory settle 5 neither"), []);
 }

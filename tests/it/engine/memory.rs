@@ -19,13 +19,13 @@ fn plays(answer: &str) -> String {
 }
 
 impl Bench {
-    fn memory(&self) -> Semantic {
+    pub(super) fn memory(&self) -> Semantic {
         let settings = orc::config::load(&self.workspace, &[]).unwrap();
         Library::new(self.workspace.clone()).store(&settings).unwrap()
     }
 
     /// The job that judges another, once it is there.
-    fn judge_of(&self, of: JobId) -> Job {
+    pub(super) fn judge_of(&self, of: JobId) -> Job {
         self.within(|| {
             let all = self.store.jobs(&Default::default(), orc::domain::Page { before: None, limit: 100 }).unwrap();
             let jobs = all.iter().filter_map(|row| self.store.job(row.id).unwrap());
@@ -38,7 +38,7 @@ impl Bench {
         std::fs::read_to_string(self.workspace.attempt_dir(attempt).join(orc::wire::files::PROMPT)).unwrap()
     }
 
-    fn remember(&self, text: &str) {
+    pub(super) fn remember(&self, text: &str) {
         let line = ["memory", "add", text, "--category", "lesson", "--importance", "0.9"];
         let done = std::process::Command::new(env!("CARGO_BIN_EXE_orc"))
             .env_clear()
@@ -133,6 +133,12 @@ fn a_store_that_cannot_be_opened_costs_the_memories_and_no_job() {
     let job = b.add(asks(QUESTION));
     assert_eq!(b.ends(job), JobState::Done);
     assert!(b.said(job, "starts without memories"));
+    // It shows before any job has met with it, and the job says why it went without.
+    let log = b.within(|| Some(b.store.log_after(0, 9999).unwrap()).filter(|l| l.iter().any(|l| l.text.contains("upkeep of what"))));
+    assert!(log.iter().any(|l| l.what == "memory" && l.severity == orc::domain::Severity::Warn), "{log:?}");
+    let why = b.command("orc").args(["memory", "why", &job.to_string()]).output().unwrap();
+    let why = String::from_utf8_lossy(&why.stdout).into_owned() + &String::from_utf8_lossy(&why.stderr);
+    assert!(why.contains("was given nothing from memory: it starts without memories: "), "{why}");
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod forbidden;
 mod gate;
 mod life;
 mod memory;
+mod memory_review;
+mod memory_rules;
 mod messages;
 mod plans;
 mod reviewers;
@@ -48,7 +50,7 @@ impl Bench {
         let (workspace, _) = orc::config::init(&dir.path().join("ws")).unwrap();
         let store = Store::open(&workspace.database()).unwrap();
         // Who is installed on this machine shall make no difference.
-        let low = ["memory_low_water=0B", "disk_low_water=0B", "kill_grace=1s", "tick=1s", "reviewer=none"];
+        let low = ["memory_low_water=0B", "disk_low_water=0B", "kill_grace=1s", "tick=1s", "reviewer=none", "memory_backend=none"];
         let settings = low.iter().chain(settings).map(|s| s.to_string()).collect();
         Bench { dir, workspace, store, engine: None, env: BTreeMap::new(), settings }
     }

@@ -2,6 +2,7 @@
 
 mod crash;
 mod endpoint;
+mod learn;
 mod recall;
 
 use orc::domain::{Category, Formula, MemorySource};

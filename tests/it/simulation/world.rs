@@ -537,8 +537,8 @@ impl Memories for SimMemories {
                 (Input::Recalled { attempt, found }, if dice == 2 { Duration::from_secs(10) } else { Duration::ZERO })
             }
             MemoryRequest::Learn { lesson, .. } => (Input::Learned { attempt: lesson.attempt, outcome: Ok("kept".into()) }, Duration::ZERO),
-            MemoryRequest::Digest { day, .. } => (Input::Digest { day, prompt: Ok(None) }, Duration::ZERO),
-            MemoryRequest::Injected { .. } | MemoryRequest::Settings(_) => return,
+            MemoryRequest::Digest { span, .. } => (Input::Digest { span, prompt: Ok(None) }, Duration::ZERO),
+            MemoryRequest::Settings(_) => return,
         };
         let inputs = self.inputs.clone();
         tokio::spawn(async move {

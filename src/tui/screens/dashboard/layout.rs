@@ -31,6 +31,9 @@ impl Areas {
         if self.log.is_some() {
             panes.push(Pane::Log);
         }
+        if self.recall.is_some() {
+            panes.push(Pane::Recall);
+        }
         panes
     }
 }

@@ -29,6 +29,7 @@ pub enum Pane {
     Workers,
     Budget,
     Log,
+    Recall,
 }
 
 /// Where the operator is on the dashboard.
@@ -60,6 +61,7 @@ impl Dashboard {
         }
         self.workers.sync(&self.worker_ids, inside(areas.workers).saturating_sub(1));
         let backends: Vec<BackendKey> = snapshot.backends.iter().map(|b| b.name.clone()).collect();
+        self.recall.place(areas.recall.map_or(1, inside));
         self.backends.sync(&backends, areas.budget.map_or(1, |b| budget::backend_rows(snapshot, b)));
     }
 
@@ -79,6 +81,7 @@ impl Dashboard {
                         movement(&mut self.backends, &keys, action)
                     }
                     Pane::Log => self.log.moved(action),
+                    Pane::Recall => self.recall.moved(action),
                 };
             }
         }

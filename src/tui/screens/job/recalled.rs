@@ -26,8 +26,8 @@ pub fn lines(recalls: &[Injected], p: &Page<'_>) -> Vec<DocLine> {
             let jump = Some(Jump::Memory(r.memory));
             let mut spans = vec![Span::styled(format!("{:>2} {:.2}", r.rank, r.score), t.title)];
             spans.extend(terms_line(&r.terms, if p.width >= 76 { 6 } else { 1 }, t));
-            if r.penalised {
-                spans.push(Span::styled(" ½ given within the hour before", t.warn));
+            if let Some(factor) = r.lowered() {
+                spans.push(Span::styled(format!(" {factor} given shortly before"), t.warn));
             }
             if r.vetoed {
                 spans.push(Span::styled(" ✗ vetoed", t.fail));

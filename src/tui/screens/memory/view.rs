@@ -95,7 +95,7 @@ fn says_empty(model: &Model, area: Rect, buf: &mut Buffer) {
         (None, true, false, Standing::Superseded) => {
             ["No memory has been superseded.", "What contradicts an older one comes here to be settled."]
         }
-        (None, true, false, Standing::Forgotten) => ["Nothing is forgotten.", "What you forget stays here until the retention has passed."],
+        (None, true, false, Standing::Forgotten) => ["Nothing is forgotten.", "What you forget stays here, and can be brought back."],
         _ => ["Nothing of this kind is remembered yet.", &search],
     };
     empty(area, buf, &lines, model.theme());
@@ -197,7 +197,7 @@ pub fn lines(row: &Row, p: &Sheet<'_>) -> Vec<DocLine> {
         let mut spans = vec![Span::styled(format!("score {:.2} ", hit.score), t.title)];
         spans.extend(terms_line(&hit.terms, 8, t));
         if hit.penalised {
-            spans.push(Span::styled(" ½ a job got it within the last hour", t.warn));
+            spans.push(Span::styled(" lowered: a job got it shortly before", t.warn));
         }
         out.extend(text::wrap(Line::from(spans), p.width, 2).into_iter().map(DocLine::of));
     }

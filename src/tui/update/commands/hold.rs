@@ -37,7 +37,7 @@ pub fn pause(model: &mut Model) -> Vec<Effect> {
                 model.say(Severity::Warn, "no worker is selected");
                 return Vec::new();
             }
-            Pane::Log => {}
+            Pane::Log | Pane::Recall => {}
         }
     }
     pause_engine(model)

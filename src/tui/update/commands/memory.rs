@@ -3,7 +3,8 @@
 use crate::domain::Command;
 use crate::tui::model::{Model, View};
 use crate::tui::msg::Effect;
-use crate::tui::overlays::{Card, Overlay, Remember};
+use crate::tui::overlays::{Card, Overlay, Palette, Remember};
+use crate::tui::screens::dashboard::Pane;
 use crate::tui::update::batches::send;
 use crate::wire::{Query, Severity};
 
@@ -51,12 +52,28 @@ pub fn settle(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Keeps the recalled memory under the cursor away from its job's next attempts, or lets it come again.
+/// Keeps the recalled memory under the cursor away from its job's next attempts, or lets it come again. Of a memory in the list, the
+/// palette asks which job is meant.
 pub fn veto(model: &mut Model) -> Vec<Effect> {
-    let found = model.job().and_then(|open| open.recalled()).map(|r| (r.job, r.memory, !r.vetoed));
+    if let Some(m) = here(model).and_then(|m| m.memories.selected()).map(|r| r.memory.id) {
+        if let Some(refused) = watching(model) {
+            return refused;
+        }
+        let palette = Palette::typed(model, "memory veto");
+        if palette.offers(&format!(" {m}")) {
+            model.overlays.push(Overlay::Palette(palette));
+            return Vec::new();
+        }
+        return nothing(model, "no job runs or is next that it could be kept away from");
+    }
+    let found = match model.job() {
+        Some(open) => open.recalled(),
+        None => model.dash.recall.selected().filter(|_| model.focus(Pane::Recall)),
+    };
+    let found = found.map(|r| (r.job, r.memory, !r.vetoed));
     match found {
         Some((job, memory, on)) => send(model, if on { "veto" } else { "lift veto" }, vec![Command::VetoMemory { job, memory, on }]),
-        None => nothing(model, "v vetoes a memory that a job was given: open the job, then its Memory"),
+        None => nothing(model, "v vetoes a memory: one that a job was given, or one of the list of memories"),
     }
 }
 

@@ -104,6 +104,7 @@ pub fn focused_job(model: &Model) -> Option<JobId> {
             },
             Pane::Workers => focused_worker(model)?.live.as_ref().map(|l| l.job),
             Pane::Log => model.dash.log.selected(&model.book).and_then(|l| l.job),
+            Pane::Recall => model.dash.recall.job(),
             Pane::Budget => None,
         },
     }
