@@ -10,11 +10,13 @@ use crate::memory::{Added, NewMemory};
 use clap::{Args, ValueHint};
 use serde::Deserialize;
 use serde_json::json;
-use std::io::Read;
+use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// So many new memories are taken into the dataset at once.
 const MANY: usize = 500;
+/// So many are kept in one write: others read and write between.
+const AT_ONCE: usize = 1000;
 
 #[derive(Args)]
 pub struct Add {
@@ -88,9 +90,14 @@ pub fn add(cx: &mut Context, a: &Add) -> Result {
     let added = store.add(new, cx.now())?;
     let (id, merged) = number(added);
     if cx.out.json {
-        return cx.out.value(&json!({ "id": id, "merged": merged }));
+        cx.out.value(&json!({ "id": id, "merged": merged }))?;
+    } else {
+        cx.out.line(&if merged { format!("memory {id} says the same: merged into it") } else { format!("memory {id}") })?;
     }
-    cx.out.line(&if merged { format!("memory {id} says the same: merged into it") } else { format!("memory {id}") })
+    if let Err(e) = store.tidy() {
+        crate::cli::complain(&e.into());
+    }
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -135,7 +142,8 @@ pub fn import(cx: &mut Context, i: &Import) -> Result {
             .hint("a line is {\"text\": …, \"category\": …, \"importance\": 0 to 1}, with source, created_at and external where known"));
     }
     let (store, _) = open(cx)?;
-    let news = lines.into_iter().map(|line| {
+    let total = lines.len();
+    let mut news = lines.into_iter().map(|line| {
         let source = match line.source {
             Some(serde_json::Value::String(name)) => MemorySource::Import { name },
             Some(value) => serde_json::from_value(value).unwrap_or_else(|_| MemorySource::Import { name: name.to_string() }),
@@ -150,13 +158,26 @@ pub fn import(cx: &mut Context, i: &Import) -> Result {
             created_at: line.created_at,
         }
     });
-    let added = store.add_all(news.collect(), cx.now())?;
-    let kept = added.iter().filter(|a| matches!(a, Added::New(_))).count();
-    let merged = added.len() - kept;
+    let (mut kept, mut merged) = (0, 0);
+    loop {
+        let some: Vec<NewMemory> = news.by_ref().take(AT_ONCE).collect();
+        if some.is_empty() {
+            break;
+        }
+        let added = store.add_all(some, cx.now()).map_err(|e| {
+            CliError::from(e).hint(&format!("{} of {total} are in: the same file imported again adds the others", kept + merged))
+        })?;
+        let new = added.iter().filter(|a| matches!(a, Added::New(_))).count();
+        (kept, merged) = (kept + new, merged + added.len() - new);
+        progress(&format!("{} of {total}", kept + merged));
+    }
+    if kept >= MANY {
+        progress("into the dataset");
+    }
     // They are durable. A long journal would make every later command slower until an engine runs.
-    if kept >= MANY
-        && let Err(e) = store.fold()
-    {
+    let folded = if kept >= MANY { store.fold().map(|_| ()) } else { store.tidy() };
+    progress("");
+    if let Err(e) = folded {
         crate::cli::complain(&e.into());
     }
     if cx.out.json {
@@ -164,6 +185,15 @@ pub fn import(cx: &mut Context, i: &Import) -> Result {
     }
     let same = if merged > 0 { format!(", {merged} said what was known and were merged") } else { String::new() };
     cx.out.line(&format!("{} kept{same}", ages::many(kept, "memory").replace("memorys", "memories")))
+}
+
+/// How far it has come, in one line that the next one replaces; for who is looking.
+fn progress(said: &str) {
+    let mut err = std::io::stderr();
+    if err.is_terminal() {
+        // Nobody looks any more.
+        let _ = write!(err, "\r{said}\x1b[K");
+    }
 }
 
 /// Changes a memory.

@@ -1,4 +1,4 @@
-//! A process that keeps, folds and embeds anew is killed again and again: what it acknowledged is there. `ORC_CHAOS_KILLS=50` kills
+//! A process that keeps, folds and embeds anew is killed again and again: what it acknowledged is there. `ORC_CHAOS_KILLS=500` kills
 //! more often, `ORC_CHAOS_SEED` repeats a run.
 
 use super::{fact, open};
