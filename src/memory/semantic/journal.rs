@@ -393,7 +393,7 @@ mod tests {
             let lock = writer.lock(true).unwrap();
             let sealed = writer.seal(&lock).unwrap();
             drop(lock);
-        remove(dir.path(), &sealed).unwrap();
+            remove(dir.path(), &sealed).unwrap();
         }
         assert!(sleeper.unread().unwrap() > 0);
         assert_eq!(sleeper.read().unwrap(), News::Gap);

@@ -129,12 +129,7 @@ impl Semantic {
         Semantic::begin(&self.inner.dir, embedder, former, tuning)
     }
 
-    fn begin(
-        dir: &Path,
-        embedder: Arc<dyn Embedder>,
-        former: Option<Arc<dyn Embedder>>,
-        tuning: Tuning,
-    ) -> Result<Semantic, MemoryError> {
+    fn begin(dir: &Path, embedder: Arc<dyn Embedder>, former: Option<Arc<dyn Embedder>>, tuning: Tuning) -> Result<Semantic, MemoryError> {
         let inner = Inner {
             dir: dir.to_owned(),
             table: Table::new(dir),

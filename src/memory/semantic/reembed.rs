@@ -76,8 +76,7 @@ impl Semantic {
         })?;
         let local = self.inner.embedder.is_local();
         let (mut made, mut file) = if local { (Made::new(), 0) } else { self.read_side()? };
-        let rest: Vec<&(MemoryId, String)> =
-            texts.iter().filter(|(id, text)| made.get(id).is_none_or(|(h, _)| *h != hash(text))).collect();
+        let rest: Vec<&(MemoryId, String)> = texts.iter().filter(|(id, text)| made.get(id).is_none_or(|(h, _)| *h != hash(text))).collect();
         let mut done = texts.len() - rest.len();
         for some in rest.chunks(BATCH) {
             if self.is_retired() {
@@ -91,7 +90,8 @@ impl Semantic {
                 && now != before
             {
                 self.remove_side()?;
-                let said = format!("{} answers with {now} dimensions, and with {before} before; all are made anew", self.inner.embedder.id());
+                let said =
+                    format!("{} answers with {now} dimensions, and with {before} before; all are made anew", self.inner.embedder.id());
                 return Err(EmbedError(said).into());
             }
             if !local {

@@ -9,8 +9,8 @@ use crate::domain::{Memory, MemoryId};
 use crate::memory::Embedder;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 /// More than this of the journal (in bytes: some thousand memories, half a second) is read aside, while others go on with what is there.
 const FAR: u64 = 512 * 1024;
@@ -304,4 +304,3 @@ fn coded(embedder: &dyn Embedder, texts: &[&str]) -> Vec<Option<Coded>> {
         all
     })
 }
-
