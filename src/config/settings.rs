@@ -187,7 +187,8 @@ settings! {
     /// Of memories whose vectors are at least this alike (cosine) and whose figures are the same, a job gets only the best one.
     merge_threshold: f64 = "0.95", Shape::Share { min: 0.5, max: 1.0 };
     /// What makes vectors of memories: the embedding that ships with the program and works offline, or an endpoint. After a
-    /// change all are made anew in the background; until then recall goes by the old ones.
+    /// change all are made anew in the background; until then recall goes by the old ones where what made them still
+    /// answers, else by words.
     embedder: String = "shipped", Shape::Word(&["shipped", "http"]);
     /// With `embedder = "http"`: the OpenAI-compatible endpoint, without the final `/embeddings`.
     embedder_url: String = "http://127.0.0.1:11434/v1", Shape::Text;

@@ -103,7 +103,10 @@ enum DeskError {
     Disk(#[from] disk::DiskError),
     Keep(#[from] super::keeper::KeepError),
     #[error("cannot read {}: {source}", path.display())]
-    File { path: PathBuf, source: std::io::Error },
+    File {
+        path: PathBuf,
+        source: std::io::Error,
+    },
 }
 
 struct Open {

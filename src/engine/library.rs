@@ -35,7 +35,10 @@ impl Library {
         {
             return Ok(store.clone());
         }
-        let store = Semantic::open(&self.workspace.memory_dir(), embedder(settings), by.0.clone())?;
+        let store = match &*open {
+            Some((_, before)) => before.reopen(embedder(settings), by.0.clone())?,
+            None => Semantic::open(&self.workspace.memory_dir(), embedder(settings), by.0.clone())?,
+        };
         *open = Some((by, store.clone()));
         Ok(store)
     }

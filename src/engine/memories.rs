@@ -37,8 +37,6 @@ pub trait Memories {
 /// The memory store's thread: it answers what the loop asks, one after the other, and ends with its sender.
 pub struct MemoryThread {
     requests: std::sync::mpsc::Sender<MemoryRequest>,
-    /// Ends the upkeep's thread with this one's owner.
-    _upkeep: std::sync::mpsc::Sender<()>,
 }
 
 /// Between two looks at what the store and the raw log need.
@@ -51,7 +49,8 @@ impl MemoryThread {
     /// A thread cannot be started.
     pub fn start(library: Library, workspace: Workspace, settings: Arc<Settings>, inputs: mpsc::Sender<Input>) -> std::io::Result<Self> {
         let (requests, inbox) = std::sync::mpsc::channel();
-        let (upkeep, over) = std::sync::mpsc::channel::<()>();
+        // Ends the upkeep's thread with the one that answers, and wakes it before its time.
+        let (upkeep, woken) = std::sync::mpsc::channel::<()>();
         let newest = Arc::new(Mutex::new(settings));
         let (kept, log) = (library.clone(), workspace.episodic_dir());
         let (seen, progresses) = (newest.clone(), inputs.clone());
@@ -83,9 +82,10 @@ impl MemoryThread {
                     let _ = progresses.blocking_send(Input::Upkeep(trouble));
                 }
                 first = false;
-                if over.recv_timeout(UPKEEP) != Err(RecvTimeoutError::Timeout) {
+                if woken.recv_timeout(UPKEEP) == Err(RecvTimeoutError::Disconnected) {
                     return;
                 }
+                while woken.try_recv().is_ok() {}
             }
         })?;
         std::thread::Builder::new().name("memory".into()).spawn(move || {
@@ -96,7 +96,12 @@ impl MemoryThread {
             }
             while let Ok(request) = inbox.recv() {
                 if let MemoryRequest::Settings(settings) = request {
-                    *newest.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+                    *newest.lock().unwrap_or_else(PoisonError::into_inner) = settings.clone();
+                    // Opened by other settings, it makes no more vectors by the old ones; those are made now.
+                    if let Err(e) = library.store(&settings) {
+                        tracing::warn!("{e}");
+                    }
+                    let _ = upkeep.send(());
                     continue;
                 }
                 let settings = newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -114,7 +119,7 @@ impl MemoryThread {
                 }
             }
         })?;
-        Ok(MemoryThread { requests, _upkeep: upkeep })
+        Ok(MemoryThread { requests })
     }
 }
 

@@ -4,6 +4,7 @@
 mod console;
 mod drain;
 mod fleet;
+mod import;
 mod locomo;
 mod peers;
 #[path = "../it/terminal/pty.rs"]
@@ -25,6 +26,7 @@ usage: cargo bench --profile dev -- FIGURE [N]
   fleet [N]     N job processes at once (500)
   console       the first frame, a key, and rest
   recall [N]    memories found, kept and opened, up to N of them (100000)
+  import [N]    N memories imported beside an engine and one who recalls (100000)
   skills [N]    a folder of N skills read, and a prompt looked at for their triggers (300)
   locomo FILE [--by words|vectors|hybrid|score|passing]
                 how well memories are found, on the questions of a LoCoMo file (which is not a part of this repository)
@@ -43,6 +45,7 @@ fn main() {
         Some("fleet") => fleet::run(number(500)),
         Some("console") => console::run(),
         Some("recall") => recall::run(number(100_000)),
+        Some("import") => import::run(number(100_000)),
         Some("skills") => skills::run(number(300)),
         Some("locomo") => locomo::run(&args[1..]),
         Some(recall::OPENS) => recall::opening(&args[1]),
@@ -53,6 +56,7 @@ fn main() {
             fleet::run(500);
             console::run();
             recall::run(100_000);
+            import::run(100_000);
             skills::run(300);
         }
         _ => println!("{USAGE}"),

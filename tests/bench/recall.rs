@@ -58,6 +58,10 @@ fn size(n: usize) {
     meanwhile(&store, &mut texts);
     store.fold().unwrap();
     opens(&dir, "opening after compaction");
+    // As many as may wait for a fold.
+    store.add_all((0..127).map(|_| texts.memory()).collect(), clock::now()).unwrap();
+    opens(&dir, "... with 127 new texts");
+    store.fold().unwrap();
     drop(store);
 
     let mut search = Spread::default();
@@ -88,11 +92,11 @@ fn loaded(pid: i32) -> bool {
     names.filter_map(|t| std::fs::read_to_string(t.path().join("comm")).ok()).all(|name| name.trim() != "memories")
 }
 
-fn private(pid: i32) -> f64 {
+pub fn private(pid: i32) -> f64 {
     ["Private_Clean", "Private_Dirty"].iter().filter_map(|name| kib(pid, "smaps_rollup", name)).sum::<u64>() as f64 / 1024.0
 }
 
-fn open(dir: &Path) -> Semantic {
+pub fn open(dir: &Path) -> Semantic {
     let s = Settings::default();
     Semantic::open(dir, Shipped::get(), Tuning { formula: Formula::default(), floor: s.recall_floor, merge: s.merge_threshold }).unwrap()
 }
@@ -179,18 +183,18 @@ pub fn opening(dir: &str) {
     let _ = std::io::stdin().read_line(&mut String::new());
 }
 
-fn say(what: &str, spread: &Spread) {
+pub fn say(what: &str, spread: &Spread) {
     line(what, format!("{:7.2} {:7.2} {:7.2} ms", spread.median(), spread.at(0.99), spread.most()));
 }
 
 /// Memories and questions about them: the words are made up, some of them frequent and most of them rare, as words are.
-struct Texts {
+pub struct Texts {
     rng: fastrand::Rng,
     words: Vec<String>,
 }
 
 impl Texts {
-    fn new(seed: u64) -> Texts {
+    pub fn new(seed: u64) -> Texts {
         let mut rng = fastrand::Rng::with_seed(11);
         let syllables =
             ["ba", "con", "de", "fi", "gra", "in", "lo", "men", "no", "per", "qui", "ra", "ser", "ta", "ver", "ment", "tion", "ing"];
@@ -215,7 +219,7 @@ impl Texts {
         text
     }
 
-    fn memory(&mut self) -> NewMemory {
+    pub fn memory(&mut self) -> NewMemory {
         let n = self.rng.usize(8..24);
         let number = self.rng.u32(..);
         NewMemory {
@@ -228,7 +232,7 @@ impl Texts {
         }
     }
 
-    fn question(&mut self) -> String {
+    pub fn question(&mut self) -> String {
         format!("What is {}?", self.words(8))
     }
 

@@ -11,10 +11,13 @@ use crate::memory::{Added, NewMemory, Taken};
 use clap::{Args, ValueHint};
 use serde::Deserialize;
 use serde_json::json;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 /// So many new memories are taken into the dataset at once.
 const MANY: usize = 500;
+/// So many are kept in one write: others read and write between.
+const AT_ONCE: usize = 1000;
 
 #[derive(Args)]
 pub struct Import {
@@ -83,15 +86,32 @@ pub fn run(cx: &mut Context, i: &Import) -> Result {
     let name = i.file.file_name().filter(|_| i.file != Path::new("-")).map_or("standard input".into(), |n| n.to_string_lossy());
     let lines = lines(&read(&i.file)?, &name)?;
     let (store, _) = open(cx)?;
-    let added = store.take_over(lines.into_iter().map(|line| line.taken(&name)).collect(), cx.now())?;
-    let kept = added.iter().filter(|a| matches!(a, Added::New(_))).count();
-    let merged = added.len() - kept;
+    let total = lines.len();
+    // Those that say what has superseded them come in one write with it.
+    let at_once = if lines.iter().any(|l| l.superseded_by.is_some()) { total } else { AT_ONCE };
+    let mut lines = lines.into_iter().map(|line| line.taken(&name));
+    let (mut kept, mut merged) = (0, 0);
+    loop {
+        let some: Vec<Taken> = lines.by_ref().take(at_once).collect();
+        if some.is_empty() {
+            break;
+        }
+        let added = store.take_over(some, cx.now()).map_err(|e| {
+            CliError::from(e).hint(format!("{} of {total} are in: the same file imported again adds the others", kept + merged))
+        })?;
+        let new = added.iter().filter(|a| matches!(a, Added::New(_))).count();
+        (kept, merged) = (kept + new, merged + added.len() - new);
+        progress(&format!("{} of {total}", kept + merged));
+    }
     note_of_memory(&mut db, &who, &format!("imported {name}: {kept} kept, {merged} merged"), cx.now())?;
     told(cx)?;
     // They are durable. A long journal would make every later command slower until an engine runs.
-    if kept >= MANY
-        && let Err(e) = store.fold()
-    {
+    if kept >= MANY {
+        progress("into the dataset");
+    }
+    let folded = if kept >= MANY { store.fold().map(|_| ()) } else { store.tidy() };
+    progress("");
+    if let Err(e) = folded {
         crate::cli::complain(&e.into());
     }
     if cx.out.json {
@@ -99,6 +119,15 @@ pub fn run(cx: &mut Context, i: &Import) -> Result {
     }
     let same = if merged > 0 { format!(", {merged} said what was known and were merged") } else { String::new() };
     cx.out.line(&format!("{} kept{same}", ages::many(kept, "memory").replace("memorys", "memories")))
+}
+
+/// How far it has come, in one line that the next one replaces; for who is looking.
+fn progress(said: &str) {
+    let mut err = std::io::stderr();
+    if err.is_terminal() {
+        // Nobody looks any more.
+        let _ = write!(err, "\r{said}\x1b[K");
+    }
 }
 
 fn lines(text: &str, name: &str) -> Result<Vec<Line>> {

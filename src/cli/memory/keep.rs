@@ -79,9 +79,14 @@ pub fn add(cx: &mut Context, a: &Add) -> Result {
     told(cx)?;
     let (id, merged) = number(added);
     if cx.out.json {
-        return cx.out.value(&json!({ "id": id, "merged": merged }));
+        cx.out.value(&json!({ "id": id, "merged": merged }))?;
+    } else {
+        cx.out.line(&if merged { format!("memory {id} says the same: merged into it") } else { format!("memory {id}") })?;
     }
-    cx.out.line(&if merged { format!("memory {id} says the same: merged into it") } else { format!("memory {id}") })
+    if let Err(e) = store.tidy() {
+        crate::cli::complain(&e.into());
+    }
+    Ok(())
 }
 
 /// Changes a memory.

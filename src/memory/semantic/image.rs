@@ -4,7 +4,7 @@
 use super::MemoryError;
 use super::columns::{Columns, columns, fields};
 use super::index::Index;
-use super::journal::sync_dir;
+use super::journal::{JournalLock, sync_dir};
 use super::postings::Postings;
 use super::rows::Rows;
 use super::vectors::Vectors;
@@ -23,27 +23,33 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Raised with each change of what the files hold or of how texts become words: others are built anew.
-const FORMAT: &str = "3";
+const FORMAT: &str = "4";
 
-/// The index as it was, and what made its vectors.
+/// The index as it was, what made its vectors, and the dataset's version that it was saved with.
 pub struct Image {
     pub index: Index,
     pub embedder: Option<String>,
+    pub dataset: Option<String>,
 }
 
 /// The files of an image: memories, words, vectors.
 const FILES: [&str; 3] = ["rows.arrow", "words.arrow", "vectors.arrow"];
 
-/// The image, if there is one that fits the dataset's newest version.
-pub fn read(dir: &Path, newest: Option<&str>) -> Option<Image> {
+/// The image in place, if there is one that is whole.
+pub fn read(dir: &Path) -> Option<Image> {
+    load(FILES.map(|name| dir.join(name)))
+}
+
+fn load(paths: [PathBuf; 3]) -> Option<Image> {
     // Several files, several cores.
     let [rows, words, vectors] = std::thread::scope(|s| {
-        let [words, vectors] = [FILES[1], FILES[2]].map(|name| s.spawn(move || batch(&dir.join(name))));
-        [batch(&dir.join(FILES[0])), words.join().ok().flatten(), vectors.join().ok().flatten()]
+        let [rows, words, vectors] = &paths;
+        let [words, vectors] = [words, vectors].map(|path| s.spawn(move || batch(path)));
+        [batch(rows), words.join().ok().flatten(), vectors.join().ok().flatten()]
     });
     let ((rows, about), (words, of_words), (vectors, of_vectors)) = (rows?, words?, vectors?);
-    let is = |key: &str, value: &str| about.get(key).is_some_and(|v| v == value);
-    if about != of_words || about != of_vectors || !is("format", FORMAT) || !is("dataset", newest.unwrap_or_default()) {
+    // Each saving has a name of its own: three files of two of them never go together.
+    if about != of_words || about != of_vectors || about.get("format").is_none_or(|f| f != FORMAT) {
         return None;
     }
     let lengths = rows.column_by_name("words")?.as_primitive_opt::<UInt32Type>()?.values().to_vec();
@@ -58,10 +64,10 @@ pub fn read(dir: &Path, newest: Option<&str>) -> Option<Image> {
         return None;
     }
     let vectors = Vectors::of(dim, codes, scales, sums)?;
-    let embedder = about.get("embedder").filter(|e| !e.is_empty()).cloned();
+    let said = |key: &str| about.get(key).filter(|value| !value.is_empty()).cloned();
     let postings = Postings::of(&words, rows.num_rows())?;
     let rows = Rows::of(Columns::of(&rows).ok()?);
-    Some(Image { index: Index::of(rows, lengths, keys, postings, vectors), embedder })
+    Some(Image { index: Index::of(rows, lengths, keys, postings, vectors), embedder: said("embedder"), dataset: said("dataset") })
 }
 
 /// Writes an index as an image beside the one in place.
@@ -69,7 +75,9 @@ pub fn read(dir: &Path, newest: Option<&str>) -> Option<Image> {
 /// # Errors
 /// The disk.
 pub fn save(dir: &Path, index: &Index, embedder: Option<&str>, newest: Option<&str>) -> Result<Draft, MemoryError> {
-    let about = [("format", FORMAT), ("dataset", newest.unwrap_or_default()), ("embedder", embedder.unwrap_or_default())];
+    let saving = uuid::Uuid::new_v4().to_string();
+    let (newest, embedder) = (newest.unwrap_or_default(), embedder.unwrap_or_default());
+    let about = [("format", FORMAT), ("dataset", newest), ("embedder", embedder), ("saving", saving.as_str())];
     let about: HashMap<String, String> = about.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     let field = |name: &str, kind: DataType| Field::new(name, kind, false);
     let memories: Vec<Cow<'_, Memory>> = index.rows().iter().collect();
@@ -113,15 +121,28 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Puts it in place of the older one.
+    /// What was written, as whoever opens the store will have it.
+    pub fn read(&self) -> Option<Image> {
+        load(FILES.map(|name| draft(&self.dir, name)))
+    }
+
+    /// Puts it in place of the older one. With the journal's lock held alone: journal and image have to fit together.
     ///
     /// # Errors
     /// The disk.
-    pub fn publish(self) -> Result<(), MemoryError> {
+    pub fn publish(&self, _lock: &JournalLock) -> Result<(), MemoryError> {
         for name in FILES {
             let path = self.dir.join(name);
             std::fs::rename(draft(&self.dir, name), &path).map_err(MemoryError::io(&path, "replaced"))?;
         }
+        Ok(())
+    }
+
+    /// Puts the change of place on the disk: before that, no file of the journal goes.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn sync(&self) -> Result<(), MemoryError> {
         sync_dir(&self.dir)
     }
 }

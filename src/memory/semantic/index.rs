@@ -71,9 +71,23 @@ impl Index {
 
     /// The newest memory that says the same in the same words, if it holds.
     pub fn same(&self, text: &str) -> Option<Cow<'_, Memory>> {
-        let same = self.same.get_or_init(|| self.keys.iter().zip(0..).map(|(key, row)| (*key, row)).collect());
-        let row = *same.get(&words::same_key(text))?;
+        let row = *self.by_key().get(&words::same_key(text))?;
         Some(self.rows.get(row as usize)).filter(|m| m.holds())
+    }
+
+    /// The newest row of each key.
+    #[cfg(test)]
+    pub fn newest_of_each(&self) -> HashMap<u64, u32> {
+        self.by_key().clone()
+    }
+
+    /// Makes what the first memory that is kept would have to wait for.
+    pub fn warm(&self) {
+        self.by_key();
+    }
+
+    fn by_key(&self) -> &HashMap<u64, u32> {
+        self.same.get_or_init(|| self.keys.iter().zip(0..).map(|(key, row)| (*key, row)).collect())
     }
 
     /// Puts a memory in, or in the place of what has its number. True where its text is new: then it has no vector.
@@ -135,7 +149,8 @@ impl Index {
         self.total += u64::from(length);
         self.keys[row] = words::same_key(&text);
         if let Some(same) = self.same.get_mut() {
-            same.insert(self.keys[row], row as u32);
+            let newest = same.entry(self.keys[row]).or_insert(row as u32);
+            *newest = (*newest).max(row as u32);
         }
     }
 
@@ -151,7 +166,11 @@ impl Index {
         if let Some(same) = self.same.get_mut()
             && same.get(&self.keys[row]) == Some(&(row as u32))
         {
-            same.remove(&self.keys[row]);
+            let key = self.keys[row];
+            match (0..self.keys.len()).rev().find(|other| *other != row && self.keys[*other] == key) {
+                Some(other) => same.insert(key, other as u32),
+                None => same.remove(&key),
+            };
         }
     }
 

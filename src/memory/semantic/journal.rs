@@ -7,12 +7,16 @@
 use super::MemoryError;
 use crate::domain::Memory;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// Reads on from where it stopped, and appends.
-#[derive(Debug)]
+/// More than this of a file that was folded and removed is not read line by line: the image has it (in bytes; some thousand lines).
+const LONG: u64 = 512 * 1024;
+
+/// Reads on from where it stopped, and appends. A copy goes on from there by itself.
+#[derive(Clone, Debug)]
 pub struct Journal {
     dir: PathBuf,
     at: Option<Position>,
@@ -20,11 +24,11 @@ pub struct Journal {
     damaged: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Position {
     number: u64,
     /// Stays readable when another process has removed the file.
-    file: File,
+    file: Arc<File>,
     offset: u64,
     rows: u64,
 }
@@ -70,10 +74,7 @@ impl Journal {
     /// # Errors
     /// The lock's file cannot be opened or locked.
     pub fn lock(&self, alone: bool) -> Result<JournalLock, MemoryError> {
-        let path = self.dir.join("lock");
-        let file = open(OpenOptions::new().create(true).append(true), &path).map_err(MemoryError::io(&path, "opened"))?;
-        if alone { file.lock() } else { file.lock_shared() }.map_err(MemoryError::io(&path, "locked"))?;
-        Ok(JournalLock { _held: Held(file) })
+        lock(&self.dir, alone)
     }
 
     /// Lines that were no memory.
@@ -86,14 +87,32 @@ impl Journal {
         self.at.as_ref().map_or(0, |p| p.rows)
     }
 
-    /// Whether something was appended since; two looks at files, nothing is read.
+    /// Whether older files than the newest are there: they were to be folded, and were not to the end.
     ///
     /// # Errors
     /// The disk.
-    pub fn has_news(&self) -> Result<bool, MemoryError> {
-        let Some(at) = &self.at else { return Ok(!self.numbers()?.is_empty()) };
+    pub fn has_sealed(&self) -> Result<bool, MemoryError> {
+        Ok(self.numbers()?.len() > 1)
+    }
+
+    /// How much is there that was not read, in bytes; two looks at files, nothing is read. At least 1 where there is anything new.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn unread(&self) -> Result<u64, MemoryError> {
+        let size = |number: u64| self.path(number).metadata().map(|m| m.len().max(1));
+        let Some(at) = &self.at else { return Ok(self.numbers()?.into_iter().filter_map(|n| size(n).ok()).sum()) };
         let meta = at.file.metadata().map_err(MemoryError::io(&self.path(at.number), "read"))?;
-        Ok(meta.len() > at.offset || meta.nlink() == 0 || self.path(at.number + 1).exists())
+        let mut unread = meta.len().saturating_sub(at.offset);
+        if meta.nlink() == 0 {
+            unread = if unread > LONG { 1 } else { unread.max(1) };
+        }
+        let mut next = at.number + 1;
+        while let Ok(more) = size(next) {
+            unread += more;
+            next += 1;
+        }
+        Ok(unread)
     }
 
     /// Reads on to the end.
@@ -101,10 +120,26 @@ impl Journal {
     /// # Errors
     /// The disk.
     pub fn read(&mut self) -> Result<News, MemoryError> {
+        self.read_some(usize::MAX)
+    }
+
+    /// Reads on, and no further once there are so many.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn read_some(&mut self, most: usize) -> Result<News, MemoryError> {
         let mut rows = Vec::new();
         loop {
-            if self.at.is_some() {
-                self.read_file(&mut rows)?;
+            if let Some(at) = &self.at {
+                let meta = at.file.metadata().map_err(MemoryError::io(&self.path(at.number), "read"))?;
+                if meta.nlink() == 0 && meta.len().saturating_sub(at.offset) > LONG {
+                    self.at = None;
+                    return Ok(News::Gap);
+                }
+                self.read_file(&mut rows, most)?;
+                if rows.len() >= most {
+                    return Ok(News::Rows(rows));
+                }
             }
             let next = match &self.at {
                 None => self.numbers()?.first().copied(),
@@ -113,7 +148,10 @@ impl Journal {
                     let gone = at.file.metadata().map_err(MemoryError::io(&self.path(at.number), "read"))?.nlink() == 0;
                     if self.path(next).exists() {
                         // Nothing is appended to a file once there is a next one: what came in between is read here.
-                        self.read_file(&mut rows)?;
+                        self.read_file(&mut rows, most)?;
+                        if rows.len() >= most {
+                            return Ok(News::Rows(rows));
+                        }
                         Some(next)
                     } else if gone {
                         self.at = None;
@@ -126,7 +164,7 @@ impl Journal {
             let Some(number) = next else { return Ok(News::Rows(rows)) };
             let path = self.path(number);
             match File::open(&path) {
-                Ok(file) => self.at = Some(Position { number, file, offset: 0, rows: 0 }),
+                Ok(file) => self.at = Some(Position { number, file: Arc::new(file), offset: 0, rows: 0 }),
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {
                     self.at = None;
                     return Ok(News::Gap);
@@ -136,15 +174,14 @@ impl Journal {
         }
     }
 
-    /// The whole lines behind the position.
-    fn read_file(&mut self, rows: &mut Vec<Memory>) -> Result<(), MemoryError> {
+    /// The whole lines behind the position, until there are so many.
+    fn read_file(&mut self, rows: &mut Vec<Memory>, most: usize) -> Result<(), MemoryError> {
         let Some(at) = &mut self.at else { return Ok(()) };
         let path = self.dir.join(name(at.number));
         let failed = || MemoryError::io(&path, "read");
-        at.file.seek(SeekFrom::Start(at.offset)).map_err(failed())?;
-        let mut reader = BufReader::with_capacity(256 * 1024, &at.file);
+        let mut reader = BufReader::with_capacity(256 * 1024, Tail { file: at.file.clone(), offset: at.offset });
         let mut line = Vec::new();
-        loop {
+        while rows.len() < most {
             line.clear();
             reader.read_until(b'\n', &mut line).map_err(failed())?;
             if line.last() != Some(&b'\n') {
@@ -163,6 +200,7 @@ impl Journal {
             }
             at.offset += line.len() as u64;
         }
+        Ok(())
     }
 
     /// Appends memories; on the disk when this returns. To be called with the lock held alone and everything read.
@@ -211,21 +249,6 @@ impl Journal {
         Ok(self.numbers()?.into_iter().filter(|n| *n < newest).map(|n| self.path(n)).collect())
     }
 
-    /// Removes folded files. One that holds a damaged line is kept under another name.
-    ///
-    /// # Errors
-    /// The disk.
-    pub fn remove(&self, _lock: &JournalLock, sealed: &[PathBuf]) -> Result<(), MemoryError> {
-        for path in sealed {
-            let done = if is_whole(path) { std::fs::remove_file(path) } else { std::fs::rename(path, path.with_extension("damaged")) };
-            match done {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(MemoryError::io(path, "removed")(e)),
-                _ => {}
-            }
-        }
-        sync_dir(&self.dir)
-    }
-
     fn begin(&mut self, number: u64) -> Result<(), MemoryError> {
         let path = self.path(number);
         let failed = || MemoryError::io(&path, "made");
@@ -235,7 +258,7 @@ impl Journal {
         header.extend_from_slice(b",\"version\":1}\n");
         file.write_all(&header).and_then(|()| file.sync_all()).map_err(failed())?;
         sync_dir(&self.dir)?;
-        self.at = Some(Position { number, file, offset: header.len() as u64, rows: 0 });
+        self.at = Some(Position { number, file: Arc::new(file), offset: header.len() as u64, rows: 0 });
         Ok(())
     }
 
@@ -250,6 +273,50 @@ impl Journal {
         all.sort_unstable();
         Ok(all)
     }
+}
+
+/// A file from a place on; who else reads it is not disturbed.
+struct Tail {
+    file: Arc<File>,
+    offset: u64,
+}
+
+impl Read for Tail {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read_at(buffer, self.offset)?;
+        self.offset += n as u64;
+        Ok(n)
+    }
+}
+
+/// Waits for the lock of the journal in a folder, see [`Journal::lock`].
+///
+/// # Errors
+/// The lock's file cannot be opened or locked.
+pub fn lock(dir: &Path, alone: bool) -> Result<JournalLock, MemoryError> {
+    let path = dir.join("lock");
+    let file = open(OpenOptions::new().create(true).append(true), &path).map_err(MemoryError::io(&path, "opened"))?;
+    if alone { file.lock() } else { file.lock_shared() }.map_err(MemoryError::io(&path, "locked"))?;
+    Ok(JournalLock { _held: Held(file) })
+}
+
+/// Removes folded files, with the lock held alone for no longer than that takes. One that holds a damaged line is kept under another name.
+///
+/// # Errors
+/// The disk.
+pub fn remove(dir: &Path, sealed: &[PathBuf]) -> Result<(), MemoryError> {
+    let whole: Vec<bool> = sealed.iter().map(|path| is_whole(path)).collect();
+    {
+        let _alone = lock(dir, true)?;
+        for (path, whole) in sealed.iter().zip(whole) {
+            let done = if whole { std::fs::remove_file(path) } else { std::fs::rename(path, path.with_extension("damaged")) };
+            match done {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(MemoryError::io(path, "removed")(e)),
+                _ => {}
+            }
+        }
+    }
+    sync_dir(dir)
 }
 
 /// How the first line begins.
@@ -297,17 +364,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut writer = Journal::open(dir.path()).unwrap();
         let mut reader = Journal::open(dir.path()).unwrap();
-        assert!(!reader.has_news().unwrap());
+        assert!(reader.unread().unwrap() == 0);
         append(&mut writer, &[memory(1, "one"), memory(2, "two")]);
-        assert!(reader.has_news().unwrap());
+        assert!(reader.unread().unwrap() > 0);
         assert_eq!(rows(reader.read().unwrap()), [1, 2]);
-        assert!(!reader.has_news().unwrap() && !writer.has_news().unwrap());
+        assert!(reader.unread().unwrap() == 0 && writer.unread().unwrap() == 0);
         append(&mut writer, &[memory(3, "three")]);
         let lock = writer.lock(true).unwrap();
         let sealed = writer.seal(&lock).unwrap();
         assert_eq!(sealed.len(), 1);
-        writer.remove(&lock, &sealed).unwrap();
         drop(lock);
+        remove(dir.path(), &sealed).unwrap();
         append(&mut writer, &[memory(4, "four")]);
         assert_eq!(rows(reader.read().unwrap()), [3, 4], "the removed file is read to its end");
         append(&mut reader, &[memory(5, "five")]);
@@ -325,10 +392,36 @@ mod tests {
             append(&mut writer, &[memory(id, "more")]);
             let lock = writer.lock(true).unwrap();
             let sealed = writer.seal(&lock).unwrap();
-            writer.remove(&lock, &sealed).unwrap();
+            drop(lock);
+            remove(dir.path(), &sealed).unwrap();
         }
-        assert!(sleeper.has_news().unwrap());
+        assert!(sleeper.unread().unwrap() > 0);
         assert_eq!(sleeper.read().unwrap(), News::Gap);
+    }
+
+    #[test]
+    fn much_that_was_folded_unread_is_a_gap_and_much_that_is_there_is_read_in_parts() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut reader = Journal::open(dir.path()).unwrap();
+        let mut writer = Journal::open(dir.path()).unwrap();
+        append(&mut writer, &[memory(1, "one")]);
+        assert_eq!(rows(reader.read().unwrap()), [1]);
+        let long = "x".repeat(1000);
+        let many: Vec<Memory> = (2..=1000).map(|id| memory(id, &long)).collect();
+        append(&mut writer, &many);
+        assert!(reader.unread().unwrap() > LONG);
+        let mut parts = reader.clone();
+        assert_eq!(rows(parts.read_some(2).unwrap()), [2, 3]);
+        assert_eq!(rows(parts.read_some(1).unwrap()), [4]);
+        assert_eq!(rows(parts.read().unwrap()).len(), 996);
+        assert_eq!(parts.unread().unwrap(), 0);
+        let lock = writer.lock(true).unwrap();
+        let sealed = writer.seal(&lock).unwrap();
+        drop(lock);
+        remove(dir.path(), &sealed).unwrap();
+        assert_eq!(rows(parts.read().unwrap()), Vec::<i64>::new(), "who has read it goes on");
+        assert!((1..LONG).contains(&reader.unread().unwrap()), "it is not far: it has to load");
+        assert_eq!(reader.read().unwrap(), News::Gap);
     }
 
     #[test]
@@ -354,7 +447,8 @@ mod tests {
         assert_eq!(fresh.damaged(), 1);
         let lock = fresh.lock(true).unwrap();
         let sealed = fresh.seal(&lock).unwrap();
-        fresh.remove(&lock, &sealed).unwrap();
+        drop(lock);
+        remove(dir.path(), &sealed).unwrap();
         assert_eq!(std::fs::read(path.with_extension("damaged")).unwrap(), bytes);
     }
 }

@@ -13,9 +13,11 @@ mod postings;
 mod recall;
 mod reembed;
 mod rows;
+mod state;
 mod table;
 mod take;
 mod vectors;
+mod versions;
 mod words;
 
 pub use error::MemoryError;
@@ -24,15 +26,15 @@ pub use take::Taken;
 
 use super::embed::{Embedder, Shipped};
 use crate::domain::{Category, Formula, Memory, MemoryFilter, MemoryId, MemorySource, Recalled, Settle, Standing, Timestamp};
-use index::Index;
-use journal::{Journal, JournalLock, News};
 use recall::Question;
+use state::State;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
 use table::Table;
-use vectors::Coded;
 
 /// So many memories are looked at for one that says the same in other words.
 const NEAR: usize = 8;
@@ -100,21 +102,18 @@ struct Inner {
     table: Table,
     tuning: Tuning,
     embedder: Arc<dyn Embedder>,
+    /// What made vectors before the settings changed: as long as there are no others, it is asked.
+    former: Option<Arc<dyn Embedder>>,
     /// `None` until it is loaded.
     state: RwLock<Option<State>>,
     /// Held by whoever loads.
     loading: Mutex<()>,
-}
-
-struct State {
-    index: Index,
-    journal: Journal,
-    /// What made the index's vectors.
-    vectors_by: Option<String>,
-    /// Changed since the dataset was written.
-    dirty: BTreeSet<MemoryId>,
-    /// The dataset has to be written anew as a whole.
-    rewrite: bool,
+    /// A thread reads what is new.
+    following: AtomicBool,
+    /// The settings have changed: no more vectors by these.
+    retired: AtomicBool,
+    /// The embedder's vectors have other dimensions than they had.
+    differs: AtomicBool,
 }
 
 impl Semantic {
@@ -123,8 +122,33 @@ impl Semantic {
     /// # Errors
     /// No thread can be started.
     pub fn open(dir: &Path, embedder: Arc<dyn Embedder>, tuning: Tuning) -> Result<Semantic, MemoryError> {
-        let inner =
-            Inner { dir: dir.to_owned(), table: Table::new(dir), tuning, embedder, state: RwLock::default(), loading: Mutex::default() };
+        Semantic::begin(dir, embedder, None, tuning)
+    }
+
+    /// The same store by other settings. This one makes no more vectors; recall goes on by what made them until there are new ones.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn reopen(&self, embedder: Arc<dyn Embedder>, tuning: Tuning) -> Result<Semantic, MemoryError> {
+        self.inner.retired.store(true, Ordering::SeqCst);
+        let own = &self.inner.embedder;
+        let former = if own.id() == embedder.id() { self.inner.former.clone() } else { Some(own.clone()) };
+        Semantic::begin(&self.inner.dir, embedder, former, tuning)
+    }
+
+    fn begin(dir: &Path, embedder: Arc<dyn Embedder>, former: Option<Arc<dyn Embedder>>, tuning: Tuning) -> Result<Semantic, MemoryError> {
+        let inner = Inner {
+            dir: dir.to_owned(),
+            table: Table::new(dir),
+            tuning,
+            embedder,
+            former,
+            state: RwLock::default(),
+            loading: Mutex::default(),
+            following: AtomicBool::default(),
+            retired: AtomicBool::default(),
+            differs: AtomicBool::default(),
+        };
         let store = Semantic { inner: Arc::new(inner) };
         let loader = store.clone();
         // Why it failed, the first call says.
@@ -326,7 +350,7 @@ impl Semantic {
         self.with(|s| Standings {
             memories: s.index.rows().len(),
             embedder: s.vectors_by.clone().filter(|_| s.index.vectors.dim() > 0),
-            without_vector: s.index.vectors.missing().count(),
+            without_vector: s.index.vectors.missing().filter(|row| !s.index.rows().text(*row).trim().is_empty()).count(),
             damaged: s.journal.damaged(),
         })
     }
@@ -345,13 +369,22 @@ impl Semantic {
         let configured = &self.inner.embedder;
         // What costs no network is made while the memories are being loaded.
         let early = configured.is_local().then(|| configured.embed_query(text));
-        let by = self.with(|s| (s.index.vectors.dim() > 0).then(|| self.embedder_of(s.vectors_by.as_deref())).flatten())?;
+        let (by, dim) = self.with(|s| (self.embedder_of(s.vectors_by.as_deref()), s.index.vectors.dim()))?;
+        let by = by.filter(|_| dim > 0);
+        let own = by.as_ref().is_some_and(|e| e.id() == configured.id());
         let vector = match (by, early) {
             (Some(by), Some(early)) if by.id() == configured.id() => Some(early),
             (by, _) => by.map(|e| e.embed_query(text)),
         };
         let vector = match vector {
-            Some(Ok(vector)) => Some(vector),
+            Some(Ok(vector)) if vector.len() == dim => Some(vector),
+            Some(Ok(vector)) => {
+                if own && !vector.is_empty() {
+                    tracing::warn!("recall goes by words alone: vectors have {dim} dimensions, and now come with {}", vector.len());
+                    self.inner.differs.store(true, Ordering::SeqCst);
+                }
+                None
+            }
             Some(Err(e)) => {
                 tracing::warn!("recall goes by words alone: {e}");
                 None
@@ -361,114 +394,11 @@ impl Semantic {
         Ok((text, vector))
     }
 
-    /// Who can compare with vectors of this id: the configured embedder, or the one that ships and is always there.
+    /// Who can compare with vectors of this id: the configured embedder, the one before it, or the one that ships and is always there.
     fn embedder_of(&self, id: Option<&str>) -> Option<Arc<dyn Embedder>> {
-        if id == Some(self.inner.embedder.id()) {
-            return Some(self.inner.embedder.clone());
-        }
-        let shipped = Shipped::get();
-        (id == Some(shipped.id())).then_some(shipped as Arc<dyn Embedder>)
-    }
-
-    /// Loads what is not loaded yet.
-    fn load(&self) -> Result<(), MemoryError> {
-        let _only = self.inner.loading.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.inner.state.read().unwrap_or_else(PoisonError::into_inner).is_some() {
-            return Ok(());
-        }
-        let journal = Journal::open(&self.inner.dir.join("journal"))?;
-        let lock = journal.lock(false)?;
-        let state = self.state(journal, &lock)?;
-        *self.inner.state.write().unwrap_or_else(PoisonError::into_inner) = Some(state);
-        Ok(())
-    }
-
-    /// The store as it is on the disk. The lock keeps image and journal fitting together.
-    fn state(&self, journal: Journal, _lock: &JournalLock) -> Result<State, MemoryError> {
-        let table = &self.inner.table;
-        let image = image::read(&self.inner.dir.join("index"), table.newest().as_deref());
-        let (index, embedder) = match image {
-            Some(image) => (image.index, image.embedder),
-            None => {
-                // A version may be tidied away while it is read; the next one is there then.
-                let stored = table.read().or_else(|_| table.read())?;
-                let mut index = Index::default();
-                for (row, (memory, coded)) in stored.rows.into_iter().enumerate() {
-                    index.put(memory);
-                    index.vectors.set(row, coded.as_ref());
-                }
-                (index, stored.embedder)
-            }
-        };
-        let vectors_by = embedder.filter(|_| index.vectors.dim() > 0).or_else(|| Some(self.inner.embedder.id().to_owned()));
-        let mut state = State { index, journal, vectors_by, dirty: BTreeSet::new(), rewrite: false };
-        match state.journal.read()? {
-            News::Rows(rows) => self.take(&mut state, rows),
-            News::Gap => return Err(MemoryError::Invalid("the memories' journal is being removed by something else".into())),
-        }
-        Ok(state)
-    }
-
-    /// Puts rows from the journal into the index, with vectors where those cost nothing.
-    fn take(&self, state: &mut State, rows: Vec<Memory>) {
-        let local = self.embedder_of(state.vectors_by.as_deref()).filter(|e| e.is_local());
-        for memory in rows {
-            let id = memory.id;
-            state.dirty.insert(id);
-            if !state.index.put(memory) {
-                continue;
-            }
-            if let (Some(embedder), Some(row)) = (&local, state.index.row(id))
-                && let Ok(vectors) = embedder.embed(&[state.index.rows().text(row)])
-            {
-                state.index.vectors.set(row, vectors.first().map(|v| Coded::new(v)).as_ref());
-            }
-        }
-    }
-
-    /// Reads what other processes have appended.
-    fn catch_up(&self, state: &mut State, lock: &JournalLock) -> Result<(), MemoryError> {
-        match state.journal.read()? {
-            News::Rows(rows) => self.take(state, rows),
-            News::Gap => *state = self.state(Journal::open(&self.inner.dir.join("journal"))?, lock)?,
-        }
-        Ok(())
-    }
-
-    /// Looks at the store as it is now.
-    fn with<T>(&self, f: impl FnOnce(&State) -> T) -> Result<T, MemoryError> {
-        self.load()?;
-        {
-            let state = self.inner.state.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(state) = &*state
-                && !state.journal.has_news()?
-            {
-                return Ok(f(state));
-            }
-        }
-        self.with_mut(false, |state, _| Ok(f(state)))
-    }
-
-    /// Has the store for itself in this process, and with `alone` among all processes.
-    fn with_mut<T>(&self, alone: bool, f: impl FnOnce(&mut State, &JournalLock) -> Result<T, MemoryError>) -> Result<T, MemoryError> {
-        self.load()?;
-        let mut state = self.inner.state.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(state) = &mut *state else { return Err(MemoryError::Invalid("the memories are not loaded".into())) };
-        let lock = state.journal.lock(alone)?;
-        self.catch_up(state, &lock)?;
-        f(state, &lock)
-    }
-
-    /// Changes memories: `f` says which rows stand from now on. They are on the disk before anybody sees them.
-    fn change<T>(&self, f: impl FnOnce(&Index) -> Result<(Vec<Memory>, T), MemoryError>) -> Result<T, MemoryError> {
-        self.with_mut(true, |state, lock| {
-            let (rows, out) = f(&state.index)?;
-            if !rows.is_empty() {
-                state.journal.append(lock, &rows)?;
-                self.take(state, rows);
-            }
-            Ok(out)
-        })
+        let inner = &self.inner;
+        let known = [Some(&inner.embedder), inner.former.as_ref()].into_iter().flatten().find(|e| id == Some(e.id())).cloned();
+        known.or_else(|| Some(Shipped::get() as Arc<dyn Embedder>).filter(|e| id == Some(e.id())))
     }
 
     fn alter(&self, id: MemoryId, f: impl FnOnce(&mut Memory)) -> Result<Memory, MemoryError> {

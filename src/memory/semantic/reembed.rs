@@ -2,13 +2,16 @@
 //! recall goes on with the old ones.
 
 use super::vectors::{Coded, Vectors};
+use super::words::hash;
 use super::{MemoryError, Semantic, image};
 use crate::domain::{MemoryId, Reembedding};
+use crate::memory::EmbedError;
 use arrow::array::{ArrayRef, AsArray, FixedSizeBinaryArray, Float32Array, Int64Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Float32Type, Int64Type, Schema, UInt64Type};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Texts in one request.
 const BATCH: usize = 64;
@@ -17,36 +20,52 @@ const BATCH: usize = 64;
 type Made = HashMap<MemoryId, (u64, Coded)>;
 
 impl Semantic {
-    /// Makes what is missing.
+    /// Makes what is missing. Each text is tried once: the next upkeep tries those again that got none.
     pub(super) fn embed_missing(&self, told: &mut dyn FnMut(Option<Reembedding>)) -> Result<(), MemoryError> {
         let id = self.inner.embedder.id();
-        if self.with(|s| s.vectors_by.as_deref() != Some(id) && !s.index.rows().is_empty())? {
-            let done = self.embed_all(told);
-            told(None);
-            done?;
+        if self.inner.differs.swap(false, Ordering::SeqCst) {
+            self.remove_side()?;
+            self.embed_all_and_tell(told)?;
+        } else if self.with(|s| s.vectors_by.as_deref() != Some(id) && !s.index.rows().is_empty())? {
+            self.embed_all_and_tell(told)?;
         }
-        loop {
-            let texts: Vec<(MemoryId, String)> = self.with(|s| {
+        let mut tried = MemoryId(i64::MIN);
+        while !self.is_retired() {
+            let (texts, dim): (Vec<(MemoryId, String)>, usize) = self.with(|s| {
                 let rows = s.index.vectors.missing().map(|row| (s.index.rows().id(row), s.index.rows().text(row)));
-                rows.filter(|(_, text)| !text.trim().is_empty()).take(BATCH).map(|(id, text)| (id, text.to_owned())).collect()
+                let rows = rows.filter(|(id, text)| *id > tried && !text.trim().is_empty()).take(BATCH);
+                (rows.map(|(id, text)| (id, text.to_owned())).collect(), s.index.vectors.dim())
             })?;
+            let Some((last, _)) = texts.last() else { return Ok(()) };
+            tried = *last;
             let made = self.embed(&texts)?;
-            // A text without a word that the embedder knows has the zero vector: it stays without one.
-            let useful = made.iter().any(|c| c.scale != 0.0);
+            // The model of that name is another one now.
+            if dim > 0 && made.iter().any(|c| c.codes.len() != dim) {
+                self.remove_side()?;
+                return self.embed_all_and_tell(told);
+            }
             self.with_mut(false, |state, _| {
                 for ((id, text), coded) in texts.iter().zip(&made) {
                     let row = state.index.row(*id).filter(|row| state.index.rows().text(*row) == text);
-                    if let Some(row) = row.filter(|_| coded.scale != 0.0) {
-                        state.index.vectors.set(row, Some(coded));
+                    if row.is_some_and(|row| state.index.vectors.set(row, Some(coded))) {
                         state.dirty.insert(*id);
                     }
                 }
                 Ok(())
             })?;
-            if texts.len() < BATCH || !useful {
-                return Ok(());
-            }
         }
+        Ok(())
+    }
+
+    /// True where the settings have changed since.
+    pub(super) fn is_retired(&self) -> bool {
+        self.inner.retired.load(Ordering::SeqCst)
+    }
+
+    fn embed_all_and_tell(&self, told: &mut dyn FnMut(Option<Reembedding>)) -> Result<(), MemoryError> {
+        let done = self.embed_all(told);
+        told(None);
+        done
     }
 
     /// Makes the vectors of all memories by another embedder. What is made is saved batch by batch: after a crash it goes on there.
@@ -57,26 +76,40 @@ impl Semantic {
         })?;
         let local = self.inner.embedder.is_local();
         let (mut made, mut file) = if local { (Made::new(), 0) } else { self.read_side()? };
-        let rest: Vec<&(MemoryId, String)> =
-            texts.iter().filter(|(id, text)| made.get(id).is_none_or(|(hash, _)| *hash != hash_of(text))).collect();
+        let rest: Vec<&(MemoryId, String)> = texts.iter().filter(|(id, text)| made.get(id).is_none_or(|(h, _)| *h != hash(text))).collect();
         let mut done = texts.len() - rest.len();
         for some in rest.chunks(BATCH) {
+            if self.is_retired() {
+                return Ok(());
+            }
             told(Some(Reembedding { done, total: texts.len() }));
             let some: Vec<(MemoryId, String)> = some.iter().map(|t| (*t).clone()).collect();
             let coded = self.embed(&some)?;
+            let dims = |c: &Coded| c.codes.len();
+            if let (Some(now), Some(before)) = (coded.first().map(dims), made.values().next().map(|(_, c)| dims(c)))
+                && now != before
+            {
+                self.remove_side()?;
+                let said =
+                    format!("{} answers with {now} dimensions, and with {before} before; all are made anew", self.inner.embedder.id());
+                return Err(EmbedError(said).into());
+            }
             if !local {
                 file += 1;
                 self.write_side(file, &some, &coded)?;
             }
             done += some.len();
-            made.extend(some.into_iter().zip(coded).map(|((id, text), c)| (id, (hash_of(&text), c))));
+            made.extend(some.into_iter().zip(coded).map(|((id, text), c)| (id, (hash(&text), c))));
         }
         self.with_mut(false, |state, _| {
+            if self.is_retired() {
+                return Ok(());
+            }
             let mut vectors = Vectors::default();
             let rows = state.index.rows();
             for row in 0..rows.len() {
                 vectors.push();
-                let coded = made.get(&rows.id(row)).filter(|(hash, _)| *hash == hash_of(rows.text(row)));
+                let coded = made.get(&rows.id(row)).filter(|(h, _)| *h == hash(rows.text(row)));
                 vectors.set(row, coded.map(|(_, c)| c));
             }
             state.index.vectors = vectors;
@@ -103,7 +136,7 @@ impl Semantic {
         let codes: Vec<u8> = coded.iter().flat_map(|c| c.codes.iter().copied()).collect();
         let columns: [(&str, DataType, ArrayRef); 4] = [
             ("id", DataType::Int64, Arc::new(texts.iter().map(|(id, _)| Some(id.0)).collect::<Int64Array>())),
-            ("hash", DataType::UInt64, Arc::new(texts.iter().map(|(_, t)| Some(hash_of(t))).collect::<UInt64Array>())),
+            ("hash", DataType::UInt64, Arc::new(texts.iter().map(|(_, t)| Some(hash(t))).collect::<UInt64Array>())),
             ("codes", DataType::FixedSizeBinary(dim as i32), Arc::new(FixedSizeBinaryArray::new(dim as i32, codes.into(), None))),
             ("scale", DataType::Float32, Arc::new(coded.iter().map(|c| Some(c.scale)).collect::<Float32Array>())),
         ];
@@ -146,17 +179,17 @@ impl Semantic {
 
     /// Removes what was saved on the way: the dataset has it.
     pub(super) fn drop_side(&self) -> Result<(), MemoryError> {
-        let dir = self.side();
-        if !dir.exists() || self.with(|s| s.vectors_by.as_deref() != Some(self.inner.embedder.id()))? {
+        if self.with(|s| s.vectors_by.as_deref() != Some(self.inner.embedder.id()))? {
             return Ok(());
         }
-        std::fs::remove_dir_all(&dir).map_err(MemoryError::io(&dir, "removed"))
+        self.remove_side()
     }
-}
 
-fn hash_of(text: &str) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
+    fn remove_side(&self) -> Result<(), MemoryError> {
+        let dir = self.side();
+        match std::fs::remove_dir_all(&dir) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(MemoryError::io(&dir, "removed")(e)),
+            _ => Ok(()),
+        }
+    }
 }

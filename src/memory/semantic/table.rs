@@ -1,14 +1,12 @@
 //! The Lance dataset: every memory with its vector, in columns, versioned. The long-term truth; nothing is searched in it.
 //!
-//! Lance renames files into place and never fsyncs. So a version counts only once `sync` has put its files on the disk; the journal
-//! keeps what it holds until then. A newest version that a power loss has left unreadable is moved aside, if it was never synced.
+//! Which version counts, `versions` says.
 
 mod check;
 
 use super::MemoryError;
 use super::columns::{Columns, columns, fields};
 use super::index::Index;
-use super::journal::sync_dir;
 use super::vectors::{Coded, decoded};
 use crate::domain::Memory;
 use arrow::array::{
@@ -16,28 +14,31 @@ use arrow::array::{
 };
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{DataType, Field, Float32Type, Schema};
+use arrow::error::ArrowError;
 use futures::TryStreamExt;
 use lance::Dataset;
+use lance::dataset::builder::DatasetBuilder;
 use lance::dataset::optimize::{CompactionOptions, compact_files};
 use lance::dataset::{InsertBuilder, MergeInsertBuilder, WhenMatched, WhenNotMatched, WriteMode, WriteParams};
 use lance::index::DatasetIndexExt;
 use lance_index::IndexType;
 use lance_index::optimize::OptimizeOptions;
 use lance_index::scalar::{BuiltinIndexType, ScalarIndexParams};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Fragments and versions from which on the dataset is put in order.
 const FRAGMENTS: usize = 16;
 const VERSIONS: usize = 32;
+/// Memories that are made into columns at once.
+const SOME: usize = 8192;
 
 /// The dataset of a folder, there or not yet.
 #[derive(Clone, Debug)]
 pub struct Table {
-    path: PathBuf,
-    /// The newest manifest that is on the disk for sure, by its name.
-    synced: PathBuf,
+    pub(super) path: PathBuf,
+    /// The newest manifest that is on the disk for sure, by its name; empty until a first one is.
+    pub(super) synced: PathBuf,
 }
 
 /// What the dataset holds.
@@ -53,27 +54,12 @@ impl Table {
         Table { path: dir.join("semantic.lance"), synced: dir.join("synced") }
     }
 
-    /// The newest version's manifest, by its name; `None` where there is no dataset.
-    pub fn newest(&self) -> Option<String> {
-        self.manifests().into_iter().max_by_key(|(version, _)| *version).map(|(_, name)| name)
-    }
-
-    /// Versions with the names of their manifests. Lance counts names down from the greatest number, or up in old datasets.
-    fn manifests(&self) -> Vec<(u64, String)> {
-        let entries = std::fs::read_dir(self.path.join("_versions")).into_iter().flatten().flatten();
-        let version = |name: &str| {
-            let number: u64 = name.strip_suffix(".manifest")?.parse().ok()?;
-            Some(if name.len() == "18446744073709551615.manifest".len() { u64::MAX - number } else { number })
-        };
-        entries.filter_map(|e| e.file_name().into_string().ok()).filter_map(|name| Some((version(&name)?, name))).collect()
-    }
-
     /// Reads everything.
     ///
     /// # Errors
     /// It is there and cannot be read.
     pub fn read(&self) -> Result<Stored, MemoryError> {
-        if self.newest().is_none() {
+        if self.sure().is_none() {
             return Ok(Stored { rows: Vec::new(), embedder: None });
         }
         let batches: Vec<RecordBatch> = block_on(async {
@@ -90,9 +76,12 @@ impl Table {
             for row in 0..memories.len() {
                 let vector = vectors.filter(|v| v.is_valid(row)).map(|v| v.value(row));
                 let coded = vector.as_ref().and_then(|v| v.as_primitive_opt::<Float32Type>()).map(|v| Coded::new(v.values()));
+                let made_by = made_by.filter(|m| m.is_valid(row)).map(|m| m.value(row));
                 if stored.embedder.is_none() && coded.is_some() {
-                    stored.embedder = made_by.filter(|m| m.is_valid(row)).map(|m| m.value(row).to_owned());
+                    stored.embedder = made_by.map(str::to_owned);
                 }
+                // Vectors of two embedders are never compared.
+                let coded = coded.filter(|_| made_by == stored.embedder.as_deref());
                 stored.rows.push((memories.get(row), coded));
             }
         }
@@ -128,11 +117,11 @@ impl Table {
     ///
     /// # Errors
     /// The disk.
-    pub fn replace(&self, batches: Vec<RecordBatch>) -> Result<(), MemoryError> {
+    pub fn replace(&self, all: Box<dyn RecordBatchReader + Send>) -> Result<(), MemoryError> {
         let mode = if self.newest().is_some() { WriteMode::Overwrite } else { WriteMode::Create };
         let params = WriteParams { mode, ..WriteParams::default() };
         block_on(async {
-            let written = InsertBuilder::new(self.uri()?).with_params(&params).execute(batches).await;
+            let written = InsertBuilder::new(self.uri()?).with_params(&params).execute_stream(all).await;
             let mut dataset = written.map_err(|e| self.error("written", &e))?;
             let by_number = ScalarIndexParams::for_builtin(BuiltinIndexType::BTree);
             let made = dataset.create_index(&["id"], IndexType::BTree, Some("id".into()), &by_number, true).await;
@@ -164,9 +153,10 @@ impl Table {
     /// # Errors
     /// The disk.
     pub fn clean(&self) -> Result<(), MemoryError> {
-        if std::fs::read_to_string(&self.synced).ok() != self.newest() {
+        if !self.is_synced() {
             return Ok(());
         }
+        self.remove_aside()?;
         block_on(async {
             let dataset = self.open().await?;
             let removed = dataset.cleanup_old_versions(chrono::TimeDelta::zero(), Some(true), None).await;
@@ -174,85 +164,35 @@ impl Table {
         })
     }
 
-    /// Puts every file of the newest version on the disk, and remembers that.
-    ///
-    /// # Errors
-    /// The disk.
-    pub fn sync(&self, before: &BTreeSet<PathBuf>) -> Result<(), MemoryError> {
-        let mut dirs = BTreeSet::from([self.path.clone()]);
-        for file in self.files()? {
-            if !before.contains(&file) {
-                std::fs::File::open(&file).and_then(|f| f.sync_all()).map_err(MemoryError::io(&file, "synced"))?;
-                dirs.extend(file.ancestors().skip(1).take_while(|p| p.starts_with(&self.path)).map(Path::to_owned));
-            }
-        }
-        dirs.iter().chain(self.path.parent().map(Path::to_owned).as_ref()).try_for_each(|d| sync_dir(d))?;
-        super::image::write_durable(&self.synced, self.newest().unwrap_or_default().as_bytes())
-    }
-
-    /// Every file of it.
-    ///
-    /// # Errors
-    /// The disk.
-    pub fn files(&self) -> Result<BTreeSet<PathBuf>, MemoryError> {
-        fn walk(dir: &Path, all: &mut BTreeSet<PathBuf>) -> Result<(), MemoryError> {
-            let entries = match std::fs::read_dir(dir) {
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-                other => other.map_err(MemoryError::io(dir, "listed"))?,
-            };
-            for path in entries.flatten().map(|e| e.path()) {
-                if path.is_dir() { walk(&path, all)? } else { _ = all.insert(path) }
-            }
-            Ok(())
-        }
-        let mut all = BTreeSet::new();
-        walk(&self.path, &mut all)?;
-        Ok(all)
-    }
-
+    /// The version that counts.
     async fn open(&self) -> Result<Dataset, MemoryError> {
-        let uri = self.uri()?;
-        if let Some(torn) = self.torn()
-            && !self.set_unsynced_aside()
-        {
+        if let Some(torn) = self.torn() {
             return Err(self.broken("opened", torn));
         }
-        let first = Dataset::open(uri).await;
-        let Err(e) = first else { return first.map_err(|e| self.error("opened", &e)) };
-        if !self.set_unsynced_aside() {
-            return Err(self.error("opened", &e));
+        let mut dataset = DatasetBuilder::from_uri(self.uri()?);
+        if let Some((version, _)) = self.sure() {
+            dataset = dataset.with_version(version);
         }
-        Dataset::open(uri).await.map_err(|e| self.error("opened", &e))
-    }
-
-    /// Moves manifests aside that are newer than the synced one. What they held is still in the journal.
-    fn set_unsynced_aside(&self) -> bool {
-        let synced = std::fs::read_to_string(&self.synced).unwrap_or_default();
-        let all = self.manifests();
-        let Some((sure, _)) = all.iter().find(|(_, name)| *name == synced) else { return false };
-        let newer = all.iter().filter(|(version, _)| version > sure);
-        let moved = newer.filter(|(_, name)| {
-            let path = self.path.join("_versions").join(name);
-            tracing::warn!("{}: never synced and unreadable; set aside", path.display());
-            std::fs::rename(&path, path.with_extension("unsynced")).is_ok()
-        });
-        let any = moved.count() > 0;
-        // It names the version that was set aside.
-        let _ = std::fs::remove_file(self.path.join("_versions/latest_version_hint.json"));
-        any
+        dataset.load().await.map_err(|e| self.error("opened", &e))
     }
 
     fn uri(&self) -> Result<&str, MemoryError> {
         self.path.to_str().ok_or_else(|| self.broken("opened", "its path is not UTF-8".into()))
     }
 
-    /// All memories as the dataset holds them.
+    /// All memories as the dataset holds them, made some at a time: their vectors take much more room there.
     ///
     /// # Errors
     /// They do not fit its columns.
-    pub fn all(&self, index: &Index, embedder: &str) -> Result<Vec<RecordBatch>, MemoryError> {
-        let rows: Vec<usize> = (0..index.rows().len()).collect();
-        rows.chunks(8192).map(|some| self.batch(index, some, embedder)).collect()
+    pub fn all(&self, index: &Arc<Index>, embedder: &str) -> Result<Box<dyn RecordBatchReader + Send>, MemoryError> {
+        let schema = self.batch(index, &[], embedder)?.schema();
+        let (table, index, embedder) = (self.clone(), index.clone(), embedder.to_owned());
+        let count = index.rows().len();
+        let some = (0..count).step_by(SOME).map(move |from| {
+            let rows: Vec<usize> = (from..count.min(from + SOME)).collect();
+            table.batch(&index, &rows, &embedder).map_err(|e| ArrowError::ExternalError(Box::new(e)))
+        });
+        Ok(Box::new(RecordBatchIterator::new(some, schema)))
     }
 
     /// Some memories as the dataset holds them, by their rows.

@@ -1,5 +1,10 @@
 //! The store as its callers have it, on a real dataset.
 
+mod keeping_up;
+mod overlay;
+mod power;
+mod vectors;
+
 use super::*;
 use crate::memory::EmbedError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -41,17 +46,20 @@ fn all(store: &Semantic) -> Vec<Memory> {
     store.list(&MemoryFilter { standing: Standing::Any, ..MemoryFilter::default() }, None, usize::MAX).unwrap()
 }
 
-/// An endpoint: each text's vector says only how long it is. It can be out of order, and stop after some texts.
+/// An endpoint: each text's vector says only how long it is, and nothing where it is about nothing. It can be out of order, stop after
+/// some texts, and become another one.
 struct Endpoint {
     id: &'static str,
     asked: AtomicUsize,
     stops_at: AtomicUsize,
     down: AtomicBool,
+    dims: AtomicUsize,
 }
 
 impl Endpoint {
     fn new(id: &'static str) -> Arc<Endpoint> {
-        Arc::new(Endpoint { id, asked: AtomicUsize::new(0), stops_at: AtomicUsize::new(usize::MAX), down: AtomicBool::new(false) })
+        let [asked, stops_at, dims] = [0, usize::MAX, 3].map(AtomicUsize::new);
+        Arc::new(Endpoint { id, asked, stops_at, down: AtomicBool::new(false), dims })
     }
 }
 
@@ -65,8 +73,14 @@ impl Embedder for Endpoint {
         if self.down.load(Ordering::SeqCst) || asked > self.stops_at.load(Ordering::SeqCst) {
             return Err(EmbedError("nobody answers".into()));
         }
-        let angle = |t: &&str| (t.len() as f32 / 100.0).sin_cos();
-        Ok(texts.iter().map(angle).map(|(s, c)| vec![s, c, 0.0]).collect())
+        let vector = |t: &&str| {
+            let mut vector = vec![0.0; self.dims.load(Ordering::SeqCst)];
+            if !t.contains("nothing") {
+                (vector[0], vector[1]) = (t.len() as f32 / 100.0).sin_cos();
+            }
+            vector
+        };
+        Ok(texts.iter().map(vector).collect())
     }
 }
 

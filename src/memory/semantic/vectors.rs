@@ -7,6 +7,9 @@ use std::collections::HashMap;
 /// What stands for 0 in a byte.
 const ZERO: u8 = 128;
 
+/// The scale of the zero vector, which is likely to nothing: 0 stands for a row that has none.
+const NEXT_TO_NOTHING: f32 = f32::MIN_POSITIVE;
+
 /// One vector at 8 bits: `scale * (code - 128)` a dimension.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Coded {
@@ -18,8 +21,8 @@ impl Coded {
     /// Rounds a vector; its greatest component keeps its value. Doing it again to the decoded vector changes nothing.
     pub fn new(vector: &[f32]) -> Coded {
         let greatest = vector.iter().fold(0.0f32, |m, x| m.max(x.abs()));
-        let scale = greatest / 127.0;
-        let code = |x: &f32| if scale > 0.0 { ((x / scale).round() + f32::from(ZERO)) as u8 } else { ZERO };
+        let scale = (greatest / 127.0).max(NEXT_TO_NOTHING);
+        let code = |x: &f32| ((x / scale).round() + f32::from(ZERO)) as u8;
         Coded { codes: vector.iter().map(code).collect(), scale }
     }
 }
@@ -69,8 +72,8 @@ impl Vectors {
         self.sums.push(0);
     }
 
-    /// Sets a row's vector. One of other dimensions than the rest is left out: the row has none.
-    pub fn set(&mut self, row: usize, coded: Option<&Coded>) {
+    /// Sets a row's vector. One of other dimensions than the rest is left out: the row has none, and it is false.
+    pub fn set(&mut self, row: usize, coded: Option<&Coded>) -> bool {
         if let Some(c) = coded
             && self.dim == 0
         {
@@ -86,6 +89,7 @@ impl Vectors {
             }
             self.sums[row] = sum(&c.codes);
         }
+        fits.is_some()
     }
 
     /// What a row has for codes; without meaning where its scale is 0.
@@ -196,8 +200,21 @@ mod tests {
         all.push();
         all.set(0, Some(&Coded::new(&[1.0, 0.0])));
         all.push();
-        all.set(1, Some(&Coded::new(&[1.0, 0.0, 0.0])));
+        assert!(!all.set(1, Some(&Coded::new(&[1.0, 0.0, 0.0]))));
         assert_eq!(all.cosines(&[1.0, 0.0, 0.0]), [0.0, 0.0]);
         assert!(all.get(1).is_none() && (all.cosines(&[1.0, 0.0])[0] - 1.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn the_zero_vector_is_one_and_is_alike_to_nothing() {
+        let mut all = Vectors::default();
+        for vector in [[1.0, 0.0], [0.0, 0.0]] {
+            all.push();
+            assert!(all.set(all.scales.len() - 1, Some(&Coded::new(&vector))));
+        }
+        assert_eq!(all.missing().count(), 0);
+        assert_eq!((all.cosines(&[1.0, 0.0])[1], all.cosines(&[0.0, 0.0])[0], all.cosine(0, 1)), (0.0, 0.0, 0.0));
+        let (codes, scale) = all.get(1).unwrap();
+        assert_eq!(Coded::new(&decoded(codes, scale).collect::<Vec<_>>()), Coded::new(&[0.0, 0.0]), "also after the dataset");
     }
 }

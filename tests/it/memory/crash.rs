@@ -1,4 +1,4 @@
-//! A process that keeps, folds and embeds anew is killed again and again: what it acknowledged is there. `ORC_CHAOS_KILLS=50` kills
+//! A process that keeps, folds and embeds anew is killed again and again: what it acknowledged is there. `ORC_CHAOS_KILLS=500` kills
 //! more often, `ORC_CHAOS_SEED` repeats a run.
 
 use super::{fact, open};
@@ -137,6 +137,8 @@ struct Ledger {
     at: String,
     /// How often it was killed at what.
     killed: BTreeMap<String, u32>,
+    /// How often something was kept that nobody was told of any more: the kill came amid an append.
+    unheard: u32,
 }
 
 impl Ledger {
@@ -174,6 +176,8 @@ impl Ledger {
                 && (m.forgotten_at.is_some() || !told.forgotten);
             assert!(whole, "{when}: {told:?} was acknowledged, and there is {m:?}");
         }
+        let untold = |m: &Memory| self.told.get(&m.id).is_none_or(|t| t.recalls < m.access_count || t.importance < m.importance);
+        self.unheard += u32::from(rows.iter().any(untold));
         for m in rows {
             let before = self.seen.entry(m.id).or_insert_with(|| m.text.clone());
             assert_eq!(*before, m.text, "{when}: number {} was another memory's", m.id);
@@ -205,14 +209,17 @@ impl Running {
         Running { child, lines }
     }
 
-    /// Hears so many lines, and whatever comes within a time after them.
-    fn hear(&self, ledger: &mut Ledger, lines: usize, then: Duration) {
+    /// Hears so many lines, or fewer if the tidying thread is at something, and whatever comes within a time after them.
+    fn hear(&self, ledger: &mut Ledger, lines: usize, at: &str, then: Duration) {
         let mut heard = 0;
         while heard < lines {
             let line = self.lines.recv_timeout(DEADLINE).expect("the child says something or has died");
             // Before it, the test harness has said what it is about to run.
             heard += usize::from(heard > 0 || line.ends_with("open"));
             ledger.hear(&line);
+            if ledger.at == at {
+                break;
+            }
         }
         match self.lines.recv_timeout(then) {
             Ok(line) => ledger.hear(&line),
@@ -236,14 +243,18 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn whatever_was_acknowledged_is_there_however_often_the_process_is_killed() {
-    let (kills, seed) = (number("ORC_CHAOS_KILLS").unwrap_or(12), number("ORC_CHAOS_SEED").unwrap_or(1));
+    let (kills, seed) = (number("ORC_CHAOS_KILLS").unwrap_or(50), number("ORC_CHAOS_SEED").unwrap_or(1));
     println!("ORC_CHAOS_SEED={seed}");
     let mut rng = fastrand::Rng::with_seed(seed);
     let dir = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::default();
     for kill in 0..kills {
         let running = Running::start(dir.path(), kill);
-        running.hear(&mut ledger, rng.usize(1..150), Duration::from_micros(rng.u64(0..3000)));
+        // Each moment in turn; the vectors of a run are anew in every second one, and then the first thing that is done.
+        match ["embeds anew", "folds", "", "tidies"][kill as usize % 4] {
+            "" => running.hear(&mut ledger, rng.usize(1..150), "", Duration::from_micros(rng.u64(0..3000))),
+            at => running.hear(&mut ledger, 300, at, Duration::from_micros(rng.u64(0..3000) * rng.u64(0..10))),
+        }
         running.kill(&mut ledger);
         let when = format!("after kill {kill}");
         // The index's image spares reading the dataset: the dataset has to have it all, too.
@@ -267,5 +278,16 @@ fn whatever_was_acknowledged_is_there_however_often_the_process_is_killed() {
     let (id, told) = ledger.told.iter().find(|(_, told)| !told.forgotten).unwrap();
     let found = store.recall(told.text.split(' ').next().unwrap(), 3, None, NOW).unwrap();
     assert!(found.iter().any(|r| r.memory.id == *id), "{told:?} is not among {found:?}");
+    if kills >= 50 {
+        let hit = |at: &str| ledger.killed.get(at).copied().unwrap_or(0);
+        let hits = (hit("embeds anew"), hit("folds"), hit("tidies"), ledger.unheard);
+        assert!(
+            hits.0 > 0 && hits.1 > 0 && hits.2 > 0 && hits.3 > 0,
+            "a moment was never hit: {:?}, {} amid an append",
+            ledger.killed,
+            ledger.unheard
+        );
+    }
+    println!("{} times amid an append", ledger.unheard);
     println!("{kills} kills, by what was going on beside the writing: {:?}; {} memories", ledger.killed, ledger.told.len());
 }

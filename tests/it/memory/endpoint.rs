@@ -2,10 +2,12 @@
 
 use crate::cli::Bench;
 use orc::domain::{Reembedding, Timestamp};
-use orc::engine::Library;
+use orc::engine::{Input, Library, Memories, MemoryRequest, MemoryThread};
 use orc::memory::Semantic;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// An endpoint that knows two things: what is about food, and the rest.
 fn serve() -> String {
@@ -87,4 +89,28 @@ fn a_change_of_the_embedder_makes_vectors_anew_and_its_failure_leaves_words() {
     store.maintain(&mut |_| ()).unwrap();
     assert_eq!(store.standings().unwrap().embedder.as_deref(), Some("static256@02ef7f0d"));
     assert_eq!(asks(&store, "which port has the proxy?"), [2]);
+}
+
+#[test]
+fn a_change_of_the_embedder_wakes_the_upkeep() {
+    let b = Bench::new();
+    b.do_all(&["orc memory add 'There is soup at noon.'"]);
+    let (workspace, _) = orc::config::init(&b.workspace()).unwrap();
+    let settings =
+        |set: &[&str]| Arc::new(orc::config::load(&workspace, &set.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()).unwrap());
+    let (inputs, mut told) = tokio::sync::mpsc::channel(16);
+    // Upkeep comes once a minute by itself.
+    let mut over = |what: &str| {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !matches!(told.try_recv(), Ok(Input::Reembedding(None))) {
+            assert!(Instant::now() < deadline, "no vectors by {what}");
+            std::thread::yield_now();
+        }
+    };
+    let url = format!("embedder_url={}", serve());
+    let http = settings(&["embedder=http", &url, "embedder_model=two"]);
+    let mut memories = MemoryThread::start(Library::new(workspace.clone()), workspace.clone(), http, inputs).unwrap();
+    over("the endpoint");
+    memories.ask(MemoryRequest::Settings(settings(&[])));
+    over("what ships");
 }

@@ -23,16 +23,16 @@ impl Table {
                 Err(e) => return Err(self.broken("opened", format!("{}: {e}", dir.display()))),
             }
         }
-        if self.newest().is_none() {
+        if self.sure().is_none() {
             return if was_there { Err(self.broken("opened", "no version of it is left".into())) } else { Ok(()) };
         }
         // A version may be tidied away while it is read; the next one is there then.
         self.read_numbers().or_else(|_| self.read_numbers())
     }
 
-    /// What is wrong with the newest manifest, told from its end: Lance itself panics at one that is cut off.
+    /// What is wrong with the manifest of the version that counts, told from its end: Lance itself panics at one that is cut off.
     pub(super) fn torn(&self) -> Option<String> {
-        let path = self.path.join("_versions").join(self.newest()?);
+        let path = self.path.join("_versions").join(self.sure()?.1);
         match std::fs::read(&path) {
             Ok(bytes) if bytes.ends_with(MAGIC) => None,
             Ok(_) => Some(format!("{} is cut off", path.display())),
