@@ -101,12 +101,10 @@ enum DeskError {
     Deliverable(#[from] DeliverableError),
     #[error(transparent)]
     Disk(#[from] disk::DiskError),
+    #[error(transparent)]
     Keep(#[from] super::keeper::KeepError),
     #[error("cannot read {}: {source}", path.display())]
-    File {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    File { path: PathBuf, source: std::io::Error },
 }
 
 struct Open {

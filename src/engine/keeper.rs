@@ -1,7 +1,7 @@
 //! What changes memories at somebody's word: whether they may, what is done, and its line in the audit log.
 
 use crate::domain::{
-    Act, Actor, Applied, Category, Command, Memory, MemoryId, MemorySource, Settle, Timestamp, act_of, memory_text, one_line,
+    Act, Actor, Applied, Category, Command, Memory, MemoryId, MemorySource, Settle, Target, Timestamp, act_of, memory_text, one_line,
 };
 use crate::memory::{Added, Change, MemoryError, NewMemory, Semantic};
 use crate::store::{Event, Store, StoreError};
@@ -23,7 +23,7 @@ pub enum KeepError {
 /// # Errors
 /// The store of memories, or the database.
 pub fn apply(db: &mut Store, store: &Semantic, command: &Command, who: &Actor, now: Timestamp) -> Result<Applied, KeepError> {
-    if let Some(message) = refusal(db, &act_of(command, |_| None), who, now)? {
+    if let Some(message) = refusal(db, &act_of(command, |_| Target::default()), who, now)? {
         return Ok(Applied::Refused { message });
     }
     let done = match command {

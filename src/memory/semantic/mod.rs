@@ -29,8 +29,6 @@ use crate::domain::{Category, Formula, Memory, MemoryFilter, MemoryId, MemorySou
 use recall::Question;
 use state::State;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
