@@ -165,7 +165,7 @@ pub fn import(cx: &mut Context, i: &Import) -> Result {
             break;
         }
         let added = store.add_all(some, cx.now()).map_err(|e| {
-            CliError::from(e).hint(&format!("{} of {total} are in: the same file imported again adds the others", kept + merged))
+            CliError::from(e).hint(format!("{} of {total} are in: the same file imported again adds the others", kept + merged))
         })?;
         let new = added.iter().filter(|a| matches!(a, Added::New(_))).count();
         (kept, merged) = (kept + new, merged + added.len() - new);
