@@ -53,6 +53,10 @@ impl Semantic {
                 }
                 Ok(())
             })?;
+            // What came meanwhile is for the next upkeep: this one ends.
+            if texts.len() < BATCH {
+                break;
+            }
         }
         Ok(())
     }

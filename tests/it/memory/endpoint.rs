@@ -98,6 +98,7 @@ fn a_change_of_the_embedder_wakes_the_upkeep() {
     let (workspace, _) = orc::config::init(&b.workspace()).unwrap();
     let settings =
         |set: &[&str]| Arc::new(orc::config::load(&workspace, &set.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()).unwrap());
+    assert!(Library::new(workspace.clone()).store(&settings(&[])).unwrap().fold().unwrap());
     let (inputs, mut told) = tokio::sync::mpsc::channel(16);
     // Upkeep comes once a minute by itself.
     let mut over = |what: &str| {
