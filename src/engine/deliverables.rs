@@ -251,7 +251,7 @@ pub fn content(store: &Store, workspace: &Workspace, id: JobId, name: &str, most
 mod tests {
     use super::*;
     use crate::config::init;
-    use crate::domain::JobSpec;
+    use crate::domain::{JobSpec, ProjectId};
     use crate::os::clock;
     use crate::store::{Claim, NewWorker};
     use std::os::unix::fs::symlink;
