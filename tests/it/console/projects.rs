@@ -88,7 +88,12 @@ fn plan(id: i64, state: PlanState, states: &[JobState]) -> PlanDetail {
         .iter()
         .zip(keys)
         .enumerate()
-        .map(|(i, (state, key))| PlanJob { key: key.to_owned(), task: TaskId(i as i64), job: JobId(1466 + i as i64), state: *state })
+        .map(|(i, (state, key))| PlanJob {
+            key: key.to_owned(),
+            task: TaskId(i as i64),
+            job: JobId([1466, 1467, 1320, 1469][i]),
+            state: *state,
+        })
         .collect();
     let count = |wanted: JobState| states.iter().filter(|s| **s == wanted).count() as u32;
     PlanDetail {
@@ -108,7 +113,7 @@ fn plan(id: i64, state: PlanState, states: &[JobState]) -> PlanDetail {
             revision: 1,
             on_failure: Some(OnFailure::Hold),
             remark: None,
-            note: Some("1 task waits for job 1468, which is not done: `orc job retry 1468`".to_owned()),
+            note: Some("1 task waits for job 1320, which is not done: `orc job retry 1320`".to_owned()),
             made_by: "operator".to_owned(),
             decided_by: None,
             created_at: ago(9_000),
@@ -158,7 +163,7 @@ pub fn projects() -> Vec<ProjectDetail> {
         task(13, "Which default for trials?", "waiting", 0, 0, 0),
     ];
     limits.plans = vec![plan(3, PlanState::Dispatched, &[JobState::Done, JobState::Running, JobState::Failed, JobState::Waiting])];
-    limits.failed = vec![failed(1468, "A page where support sets them")];
+    limits.failed = vec![failed(1320, "A page where support sets them")];
     limits.branches = vec![BranchRow {
         job: JobId(1466),
         name: "orc/job-1466-table-of-limits".to_owned(),
@@ -331,9 +336,9 @@ fn enter_leads_from_a_project_to_jobs_changes_and_files() {
     assert!(c.screen().contains("tenant,limit"), "{}", c.screen());
     c.keys("esc esc");
     // What failed is retried where it stands.
-    seek(&mut c, "#1468 A page");
+    seek(&mut c, "#1320 A page");
     c.keys("R");
-    assert!(matches!(c.commands().last(), Some(Command::Retry { job: JobId(1468), .. })), "{:?}", c.commands());
+    assert!(matches!(c.commands().last(), Some(Command::Retry { job: JobId(1320), .. })), "{:?}", c.commands());
     c.keys("esc");
     assert!(c.screen().contains("▸Projects"), "{}", c.screen());
 }
