@@ -82,7 +82,7 @@ impl Day {
             let job = match cron {
                 "" => self.store.write(|tx| tx.add_job(&spec, "operator", at)).unwrap().job,
                 name => {
-                    let fire = NewFire { name, at, missed: 0, manual: false };
+                    let fire = NewFire { name, at, missed: 0, manual: false, project: None };
                     self.store.write(|tx| tx.fire(&fire, &spec, "engine", at)).unwrap();
                     let fire = self.store.fires(Some(name), 1).unwrap().remove(0);
                     self.store.write(|tx| tx.settle_fire(fire.id, Some(i.is_multiple_of(2)), at)).unwrap();

@@ -252,7 +252,7 @@ fn code_is_tested_in_its_own_tree_reviewed_by_its_diff_and_void_when_it_changes(
     let ends: Vec<_> = rounds.iter().map(|r| (r.round, r.tests_passed, r.outcome.unwrap())).collect();
     use ReviewOutcome::{Fixes, Passed, Void};
     assert_eq!(ends, [(1, Some(false), Fixes), (2, Some(true), Void), (2, Some(true), Passed)]);
-    let sums = b.store.project_sums(project).unwrap();
+    let sums = b.store.project_sums(Some(project)).unwrap()[&project];
     assert_eq!((sums.jobs, sums.done, sums.failed), (1, 1, 0), "tests that fail and reviewers are no work of the project");
     assert_eq!(b.store.project_jobs(project, 9).unwrap(), [job]);
     let day = b.store.day(orc::domain::Timestamp(0)).unwrap();
