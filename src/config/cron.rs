@@ -7,7 +7,7 @@ use super::workspace::Workspace;
 use crate::domain::{Catch, CronEntry, JobSpec, Kind, Overlap, Schedule, default_kind};
 use chrono_tz::Tz;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 use toml::de::{DeTable, DeValue};
@@ -69,6 +69,18 @@ pub fn parse_cron(path: &Path, text: &str, settings: &Settings) -> Result<Vec<Cr
     let entries = reading.all();
     reading.problems.sort_by_key(|p| if let Origin::File { line, .. } = p.origin { line } else { 0 });
     if reading.problems.is_empty() { Ok(entries) } else { Err(Problems(reading.problems)) }
+}
+
+/// The files that the text of a `cron.toml` takes prompts from, whether they are there or not.
+pub fn prompt_files(path: &Path, text: &str) -> Vec<PathBuf> {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let named = |entry: &DeValue<'_>| Some(folder.join(entry.get("job")?.get_ref().get("prompt_file")?.get_ref().as_str()?));
+    let entries = table.get_ref().get("cron").and_then(|all| all.get_ref().as_array());
+    let mut files: Vec<PathBuf> = entries.into_iter().flat_map(|all| all.iter()).filter_map(|e| named(e.get_ref())).collect();
+    files.sort();
+    files.dedup();
+    files
 }
 
 /// What will go wrong when an entry fires, as things stand: a name that nothing has. `backend`: what its type comes to, or why to none.
@@ -376,6 +388,7 @@ mod tests {
         ];
         assert_eq!(told, expected.map(|(n, s, e)| (n, s.to_owned(), e)));
         assert!(all.iter().all(|e| e.zone == Tz::Europe__London && e.job.origin == crate::domain::Origin::Cron));
+        assert_eq!(all.iter().filter(|e| e.each_project).map(|e| e.name.as_str()).collect::<Vec<_>>(), ["project-advance"]);
         // What a model does without being asked slows down when there is nothing to do.
         let slows: Vec<_> = all.iter().filter(|e| e.back_off).map(|e| e.name.as_str()).collect();
         assert_eq!(slows, ["inbox-1", "inbox-2", "project-advance", "nightly-maintenance"]);
@@ -403,6 +416,21 @@ mod tests {
         let twice =
             "[[cron]]\nname = \"a\"\nschedule = \"@daily\"\n[cron.job]\ntitle = \"t\"\ntype = \"shell\"\nprompt = \"true\"\n".repeat(2);
         assert!(read(&twice).unwrap_err().to_string().contains("cron.toml:8: there are two entries named `a`"));
+    }
+
+    #[test]
+    fn a_delay_that_passes_the_next_fire_and_a_project_beside_each_project_are_refused() {
+        let entry = |more: &str, job: &str| {
+            format!(
+                "[[cron]]\nname = \"a\"\nschedule = \"*/15 8-23 * * *\"\n{more}\n[cron.job]\ntitle = \"t\"\ntype = \"shell\"\nprompt = \"p\"\n{job}\n"
+            )
+        };
+        let wrong = |more: &str, job: &str| read(&entry(more, job)).unwrap_err().to_string();
+        assert!(wrong("jitter = \"15m\"", "").contains("not shorter than the time between two fires (15m)"));
+        assert!(wrong("each_project = true", "project_id = 3").contains("`each_project` beside `project_id`"));
+        assert!(read(&entry("jitter = \"14m 59s\"\neach_project = true", "")).unwrap()[0].each_project);
+        let files = "[[cron]]\n[cron.job]\nprompt_file = \"a/b.md\"\n[[cron]]\nname = 1\n[[cron]]\n[cron.job]\nprompt_file = \"c.md\"\n";
+        assert_eq!(prompt_files(Path::new("/w/cron.toml"), files), [Path::new("/w/a/b.md"), Path::new("/w/c.md")]);
     }
 
     #[test]

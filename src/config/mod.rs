@@ -19,7 +19,7 @@ mod skill;
 mod workspace;
 
 pub use backend::{Backend, RenderInput, Rendered, SessionId, When, backends, built_in, in_repository};
-pub use cron::{CRON_TEMPLATES, cron, cron_problem, parse_cron};
+pub use cron::{CRON_TEMPLATES, cron, cron_problem, parse_cron, prompt_files};
 pub use error::ConfigError;
 pub use init::{DEFAULT_SETTINGS, InitReport, Step, init, init_cron};
 pub use keys::{BACKEND_KEYS, BackendKey, Key, keys};

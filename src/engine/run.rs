@@ -4,6 +4,8 @@ use super::core::{Core, Flow};
 use super::input::Input;
 use super::launcher::Launcher;
 use crate::domain::Timestamp;
+use chrono::TimeDelta;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -16,16 +18,32 @@ const BATCH: usize = 256;
 pub enum Clock {
     /// The system's clock.
     System,
-    /// A fixed start plus what the runtime's clock has advanced since: for the simulation, whose runtime is paused.
-    Simulated { start: Timestamp, began: Instant },
+    /// A fixed start plus what the runtime's clock has advanced since: for the simulation, whose runtime is paused. `set`: by how many
+    /// milliseconds it has been set since, forward (as after a sleep of the machine) or back.
+    Simulated { start: Timestamp, began: Instant, set: &'static AtomicI64 },
 }
 
 impl Clock {
+    /// A simulated clock that begins now, for the length of a test.
+    pub fn simulated(start: Timestamp) -> Clock {
+        Clock::Simulated { start, began: Instant::now(), set: Box::leak(Box::new(AtomicI64::new(0))) }
+    }
+
+    /// Sets a simulated clock forward or back; the system's own stays as it is.
+    pub fn set(self, by: TimeDelta) {
+        if let Clock::Simulated { set, .. } = self {
+            set.fetch_add(by.num_milliseconds(), Ordering::Relaxed);
+        }
+    }
+
     /// Now.
     pub fn now(self) -> Timestamp {
         match self {
             Clock::System => crate::os::clock::now(),
-            Clock::Simulated { start, began } => start + began.elapsed(),
+            Clock::Simulated { start, began, set } => {
+                let now = start + began.elapsed();
+                Timestamp(now.0 + set.load(Ordering::Relaxed))
+            }
         }
     }
 }

@@ -64,12 +64,12 @@ impl Saves {
         Ok(saves)
     }
 
-    /// Watches one file, which does not need to exist yet; the folder that it is in does.
+    /// Watches files alone.
     ///
     /// # Errors
     /// As `of`.
-    pub fn file(file: &Path) -> io::Result<Saves> {
-        Saves::on([(file, FILE)].into_iter())
+    pub fn files(files: &[PathBuf]) -> io::Result<Saves> {
+        Saves::on(files.iter().map(|file| (file.as_path(), FILE)))
     }
 
     /// Watches what has each name now, and no longer what had it before.

@@ -15,7 +15,8 @@ pub const CRON_GOOD: &str = "cron_good";
 /// How long fires are kept. The newest of each entry stays.
 const KEPT: Duration = Duration::from_secs(90 * 86_400);
 
-/// A fire further ahead than this was recorded by a clock that was wrong: it holds nothing back.
+/// A fire that was recorded further ahead than this was so by a clock that was wrong, or that has been set back since: it holds nothing
+/// back. One that is nearer does: a clock that is corrected by a little is not to make up for anything twice.
 const AHEAD: Duration = Duration::from_secs(3 * 3600);
 
 /// How many of an entry's last jobs say what the next will use.
@@ -86,6 +87,20 @@ impl Tx<'_> {
             [(now - KEPT).0],
         )?;
         Ok(changed)
+    }
+
+    /// Looks whether the clock was set back by hours since the last fires: then those that lie ahead of it hold nothing back. That none
+    /// happens twice is the rows' own doing. True where it was.
+    ///
+    /// # Errors
+    /// The database.
+    pub fn cron_set_back(&self, now: Timestamp) -> Result<bool, StoreError> {
+        const NEWEST: &str = "FROM cron_fires f WHERE f.name = cron_entries.name AND f.manual = 0 ORDER BY f.id DESC LIMIT 1";
+        let n = self.run(
+            &format!("UPDATE cron_entries SET anew = (SELECT f.id {NEWEST}) WHERE (SELECT f.recorded_at > ?1 AND f.id > anew {NEWEST})"),
+            [(now + AHEAD).0],
+        )?;
+        Ok(n > 0)
     }
 
     /// Writes a fire that makes no job. False: it is written already.
@@ -246,10 +261,11 @@ impl Store {
         let all = row::all(
             self,
             "SELECT e.*,
-                (SELECT max(at) FROM cron_fires f WHERE f.name = e.name AND f.manual = 0 AND f.at <= ?1) AS last,
+                (SELECT max(at) FROM cron_fires f WHERE f.name = e.name AND f.manual = 0
+                    AND (f.at <= ?2 OR f.at <= ?1 AND f.id > e.anew)) AS last,
                 (SELECT min(id) FROM jobs j WHERE j.cron = e.name AND j.state IN ('waiting', 'queued', 'running', 'reviewing')) AS open
              FROM cron_entries e",
-            [(now + AHEAD).0],
+            [(now + AHEAD).0, now.0],
             |r| {
                 let state = CronState {
                     since: row::time(r, "since")?,

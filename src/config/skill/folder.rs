@@ -113,3 +113,22 @@ pub fn hash_of(files: &[SkillFile]) -> String {
     let list: String = files.iter().map(|f| format!("{}  {}\n", f.hash, f.path)).collect();
     sha256_hex(list.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_huge_file_is_told_by_length_and_date() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = fs::File::create(dir.path().join("weights.bin")).unwrap();
+        // A hole: it takes no room on the disk.
+        file.set_len(HUGE + 1).unwrap();
+        let hash = || files(dir.path(), &dir.path().join(SKILL_FILE), b"x").unwrap().0.into_iter().find(|f| f.bytes > HUGE).unwrap().hash;
+        let before = hash();
+        assert_eq!(before, hash());
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
+        assert_ne!(before, hash(), "changed in place");
+    }
+}

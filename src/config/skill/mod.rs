@@ -29,7 +29,6 @@ builtin!(
     "decision-cards",
     "designer",
     "email-manager",
-    "end-of-day",
     "frontier-scout",
     "git-hygiene",
     "handover",

@@ -71,9 +71,12 @@ impl CronEntry {
 /// A schedule's job made for one project: its own key, and told which project it is about.
 pub fn for_project(spec: &JobSpec, project: ProjectId, title: &str) -> JobSpec {
     let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+    // A script stays as it is.
+    let told = !matches!(spec.backend.as_str(), "shell" | "replay");
+    let about = if told { format!("This is about project {project}, \"{title}\".\n\n") } else { String::new() };
     JobSpec {
         title: format!("{}: {title}", spec.title),
-        prompt: format!("This is about project {project}, \"{title}\".\n\n{}", spec.prompt),
+        prompt: about + &spec.prompt,
         project_id: Some(project),
         dedup_key: spec.dedup_key.as_ref().map(|key| format!("{key}:project-{project}")),
         ..spec.clone()

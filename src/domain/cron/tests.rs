@@ -220,6 +220,39 @@ fn what_becomes_of_missed_fires_is_the_policys() {
 }
 
 #[test]
+fn of_many_missed_fires_it_is_the_newest_that_count() {
+    let minutes: Schedule = "* * * * *".parse().unwrap();
+    let (last, now) = (at("2026-03-01T00:00:00Z"), at("2026-04-10T00:00:30Z"));
+    let look = |schedule: &Schedule, catch_up, most| due(&Due { most, ..due_of(schedule, catch_up) }, last, false, now);
+    let CronStep::Fire { at: oldest, missed } = look(&minutes, Catch::All, 24) else { panic!() };
+    assert_eq!(oldest, at("2026-04-09T23:37:00Z"), "the newest 24 of 57,600");
+    assert!(missed as usize >= MOST_FIRES, "the others are counted as far as anybody counts: {missed}");
+    assert_eq!(look(&minutes, Catch::All, 500), CronStep::Fire { at: at("2026-04-09T15:41:00Z"), missed: 13_341 });
+    assert!(matches!(look(&minutes, Catch::Once, 24), CronStep::Fire { at: newest, .. } if newest == at("2026-04-10T00:00:00Z")));
+    // Few fires in a long time: all of them.
+    let weekly: Schedule = "@weekly".parse().unwrap();
+    assert_eq!(look(&weekly, Catch::All, 24), CronStep::Fire { at: at("2026-03-08T00:00:00Z"), missed: 0 });
+    assert_eq!(look(&weekly, Catch::All, 3), CronStep::Fire { at: at("2026-03-22T00:00:00Z"), missed: 2 });
+}
+
+#[test]
+fn the_shortest_time_between_two_fires_is_known() {
+    let minutes = |line: &str| line.parse::<Schedule>().unwrap().shortest().as_secs() / 60;
+    for (line, shortest) in [
+        ("* * * * *", 1),
+        ("*/15 8-23 * * *", 15),
+        ("5,35 * * * *", 30),
+        ("0 9-22 * * *", 60),
+        ("@weekly", 1440),
+        ("0 3 * * *", 1440),
+        ("0,59 0,23 * * 1-5", 1),
+        ("10,13 4 29 2 *", 3),
+    ] {
+        assert_eq!(minutes(line), shortest, "{line}");
+    }
+}
+
+#[test]
 fn jitter_is_the_entrys_own_and_does_not_move() {
     let most = Duration::from_secs(30);
     let of = |name: &str, minute: i64| jitter(name, Timestamp(minute * 60_000), most);
@@ -241,10 +274,24 @@ fn an_entry_that_finds_nothing_slows_down_and_wakes_at_once() {
     assert_eq!(skips, [1, 3, 7, 7, 7]);
     assert_eq!(quiet.after(false, 8), Quiet::default());
     assert_eq!(Quiet::default().after(true, 1).skip, 0, "1 switches it off");
-    for nothing in ["", " \n", "NOTHING TO DO", "\n**Nothing to do**: all is well", "# Nothing to do\nReally."] {
+    for nothing in [
+        "",
+        " \n",
+        "NOTHING TO DO",
+        "\n**Nothing to do**: all is well",
+        "# Nothing to do\nReally.",
+        "`NOTHING TO DO`",
+        "\"NOTHING TO DO.\"",
+        "> **Nothing to do**",
+        "```\nNOTHING TO DO\n```",
+        "- _nothing to do_",
+        "(NOTHING TO DO)",
+    ] {
         assert!(found_nothing(nothing), "{nothing:?}");
     }
-    for something in ["Swept 3 files", "There was nothing to do", "NOTHING T\u{d6} DO"] {
+    for something in ["Swept 3 files", "There was nothing to do", "NOTHING T\u{d6} DO", "```\nls\n```", "`ls` ran"] {
         assert!(!found_nothing(something), "{something:?}");
     }
+    // Silence is no word: of a gated kind it is an error of the attempt.
+    assert!(!says_nothing("") && !says_nothing("```\n```") && says_nothing("`nothing to do`"));
 }

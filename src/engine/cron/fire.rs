@@ -22,6 +22,10 @@ impl State {
             return Ok(());
         }
         self.cron.look = false;
+        if tx.cron_set_back(now)? {
+            let says = "the clock was set back by hours: schedules go on from now, and what has fired does not fire again";
+            tx.event(&Event { severity: "warn", ..Event::new(now, "engine", "cron", says) })?;
+        }
         self.cron.states = tx.cron_states(now)?;
         self.settle_fires(tx, now, out)?;
         let entries = self.cron.entries.clone();

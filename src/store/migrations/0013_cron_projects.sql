@@ -7,3 +7,6 @@ CREATE UNIQUE INDEX cron_fires_once_a_project ON cron_fires (name, at, project_i
 -- What the file says of `enabled`, as last taken over: with the operator's word, whether the entry fires. What it had missed while it
 -- did not is none of its own.
 ALTER TABLE cron_entries ADD COLUMN listed INTEGER CHECK (listed IN (0, 1));
+
+-- The newest fire when the clock was last found set back by hours: of those up to it, what lies ahead says nothing of what is due.
+ALTER TABLE cron_entries ADD COLUMN anew INTEGER NOT NULL DEFAULT 0;

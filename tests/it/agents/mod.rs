@@ -89,12 +89,12 @@ impl Drop for Mock {
 }
 
 /// The model, as this CLI spells it.
-fn model(name: &str) -> &'static str {
+pub fn model(name: &str) -> &'static str {
     if name == "opencode" { "mock/mock-model" } else { "mock-model" }
 }
 
 /// What makes a CLI talk to the model server: files in its HOME, and its variables.
-fn signed_in(name: &str, port: u16, home: &Path) -> BTreeMap<&'static str, String> {
+pub fn signed_in(name: &str, port: u16, home: &Path) -> BTreeMap<&'static str, String> {
     let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
     let (file, text, env) = match name {
         "claude" => return BTreeMap::from([("ANTHROPIC_BASE_URL", url("")), ("ANTHROPIC_API_KEY", "test-key".to_owned())]),

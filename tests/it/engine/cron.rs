@@ -7,25 +7,25 @@ use orc::store::CRON_GOOD;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-fn told(b: &Bench, what: &str) -> Vec<LogLine> {
+pub(super) fn told(b: &Bench, what: &str) -> Vec<LogLine> {
     b.store.log_after(0, usize::MAX >> 1).unwrap().into_iter().filter(|l| l.what == what).collect()
 }
 
-fn save(b: &Bench, text: &str) {
+pub(super) fn save(b: &Bench, text: &str) {
     std::fs::write(b.workspace.cron_file(), text).unwrap();
 }
 
-fn entry(name: &str, more: &str, prompt: &str) -> String {
+pub(super) fn entry(name: &str, more: &str, prompt: &str) -> String {
     format!("[[cron]]\nname = \"{name}\"\n{more}\n[cron.job]\ntitle = \"{name}\"\ntype = \"shell\"\nprompt = \"{prompt}\"\n")
 }
 
 /// A schedule whose one fire of the day is `ago` minutes back.
-fn minutes_ago(ago: i64) -> String {
+pub(super) fn minutes_ago(ago: i64) -> String {
     let t = chrono::DateTime::from_timestamp_millis(clock::now().0 - ago * 60_000).unwrap();
     format!("schedule = \"{}\"\ntimezone = \"UTC\"", t.format("%M %H * * *"))
 }
 
-fn pm(b: &Bench, args: &[&str]) -> serde_json::Value {
+pub(super) fn pm(b: &Bench, args: &[&str]) -> serde_json::Value {
     let out = b.command("pm").arg("cron").args(args).arg("--json").output().unwrap();
     assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     serde_json::from_slice(&out.stdout).unwrap()
@@ -193,4 +193,68 @@ fn redis_is_asked_first_believed_never_and_missed_by_nobody() {
     assert_eq!(b.ends(fire.job.unwrap()), JobState::Done);
     let warned = b.within(|| told(&b, "dedup").pop());
     assert!(warned.text.contains("the database alone keeps duplicates out"), "{}", warned.text);
+}
+
+/// A server that hangs and comes back under a living engine: each fire gets its job, and the engine uses it again.
+#[test]
+fn redis_may_hang_in_the_middle_of_a_fire_and_come_back() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let dir = tempfile::tempdir().unwrap();
+    let Some(server) = redis(dir.path(), port) else {
+        println!("skipped: redis-server is not installed");
+        return;
+    };
+    let client = redis::Client::open(server.url.as_str()).unwrap();
+    let mut b = Bench::new(&["cron_late=1s", &format!("redis_url={}", server.url)]);
+    let mut talk = b.within(|| client.get_connection().ok());
+    let workspace = b.store.workspace_id().unwrap();
+    let mut held = |name: &str| {
+        let key = format!("orc:{workspace}:dedup:cron:{name}");
+        redis::cmd("GET").arg(&key).query::<Option<String>>(&mut talk).unwrap()
+    };
+    let db = rusqlite::Connection::open(b.workspace.database()).unwrap();
+    let mut text = String::new();
+    // An entry that is new, as if it had been there since this morning: the living engine fires it.
+    let mut fires = |b: &mut Bench, name: &str, script: &str| {
+        text += &entry(name, &format!("{}\ncatch_up = \"once\"", minutes_ago(10)), script);
+        save(b, &text);
+        b.within(|| told(b, "cron").iter().any(|l| l.text.ends_with(&format!("new or changed: {name}"))).then_some(()));
+        db.execute("UPDATE cron_entries SET since = since - 86400000 / 2 WHERE name = ?1", [name]).unwrap();
+        b.apply(orc::domain::Command::SetCron { name: name.into(), enabled: Some(true) });
+        let fire = b.within(|| b.store.fires(Some(name), 1).unwrap().pop());
+        assert_eq!(fire.outcome, FireOutcome::Fired, "{name}");
+        fire.job.unwrap()
+    };
+    b.start();
+    let scripts = [b.gated("pid", "go"), b.gated("pid2", "go2")];
+    let first = fires(&mut b, "well", &scripts[0]);
+    b.appears("pid");
+    b.within(|| (held("well") == Some(first.to_string())).then_some(()));
+    b.touch("go");
+    assert_eq!(b.ends(first), JobState::Done);
+    b.within(|| held("well").is_none().then_some(()));
+    assert!(told(&b, "dedup").is_empty());
+
+    let server_process = orc::os::process::identity(server.child.id() as i32).unwrap();
+    let signal = |signal| orc::os::process::Handle::of(&server_process).unwrap().signal(signal);
+    signal(orc::os::process::Signal::STOP);
+    let hung = fires(&mut b, "hung", "true");
+    assert_eq!(b.ends(hung), JobState::Done);
+    let warned = b.within(|| told(&b, "dedup").pop());
+    assert!(warned.text.contains("the database alone keeps duplicates out"), "{}", warned.text);
+
+    // It answers again. After a failure the engine rests before it connects anew: the first fire after that finds it.
+    signal(orc::os::process::Signal::CONT);
+    let mut n = 0;
+    while told(&b, "dedup").last().is_some_and(|l| l.text != "Redis answers again") {
+        n += 1;
+        assert!(n < 200, "it never asked again: {:?}", told(&b, "dedup"));
+        let job = fires(&mut b, &format!("after-{n}"), "true");
+        assert_eq!(b.ends(job), JobState::Done);
+    }
+    let last = fires(&mut b, "last", &scripts[1]);
+    b.appears("pid2");
+    b.within(|| (held("last") == Some(last.to_string())).then_some(()));
+    b.touch("go2");
+    assert_eq!(b.ends(last), JobState::Done);
 }

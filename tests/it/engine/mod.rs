@@ -11,6 +11,7 @@ mod life;
 mod memory;
 mod messages;
 mod plans;
+mod schedules;
 mod settings;
 
 use orc::config::Workspace;

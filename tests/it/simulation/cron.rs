@@ -6,16 +6,16 @@ use super::world::{SimEvidence, SimLauncher, SimMemories, World};
 use chrono::{NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use croner::parser::{CronParser, Seconds, Year};
-use orc::config::{Settings, built_in, init};
-use orc::domain::{Catch, CronEntry, Fire, FireOutcome, JobId, Timestamp, jitter};
+use orc::config::{Settings, Workspace, built_in, init};
+use orc::domain::{Actor, Catch, Command, CronEntry, Fire, FireOutcome, JobId, Timestamp, jitter};
 use orc::engine::{Clock, Core, DedupRequest, FirstTier, Gateway, Input, PATIENCE, Parts, run};
-use orc::store::Store;
+use orc::store::{Store, apply};
 use orc::wire::Snapshot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const LATE: Duration = Duration::from_secs(120);
@@ -33,7 +33,11 @@ const ENTRIES: &[(&str, &str, &str, &str)] = &[
     ("quiet", "*/30 * * * *", "Europe/London", "back_off = true"),
 ];
 
-fn file(zone: &str) -> String {
+/// Two more, whose lines are checked by the piece: one that is edited between two lives, and one that is switched within them.
+const EDITED: [&str; 2] = ["*/15 * * * *", "7,37 * * * *"];
+const SWITCHED: &str = "*/10 * * * *";
+
+fn file(zone: &str, edited: &str) -> String {
     let entry = |(name, line, tz, more): &(&str, &str, &str, &str)| {
         let prompt = if *name == "quiet" { "look for work" } else { "work" };
         let zone = tz.replace("ZONE", zone);
@@ -42,7 +46,8 @@ fn file(zone: &str) -> String {
              prompt = \"{prompt}\"\n"
         )
     };
-    ENTRIES.iter().map(entry).collect()
+    let more = [("edited", edited, "Europe/London", ""), ("switched", SWITCHED, "ZONE", "catch_up = \"once\"")];
+    ENTRIES.iter().chain(&more).map(entry).collect()
 }
 
 /// Redis on a bad week. It may forget, keep what is long over, fail, be late, and say nothing.
@@ -82,7 +87,69 @@ impl FirstTier for SimRedis {
     }
 }
 
+/// From when on which line is in force; `None`: none.
+type Pieces = Vec<(Timestamp, Option<&'static str>)>;
+
+/// One engine, with the world around it.
+pub(super) struct Life {
+    core: Core<SimLauncher>,
+    pub inputs: mpsc::Sender<Input>,
+    inbox: mpsc::Receiver<Input>,
+    tasks: Arc<Mutex<Vec<tokio::task::AbortHandle>>>,
+}
+
+impl Life {
+    pub fn begin(
+        world: &World,
+        workspace: &Workspace,
+        settings: &Arc<Settings>,
+        dedup: impl FnOnce(mpsc::Sender<Input>) -> Option<Box<dyn FirstTier>>,
+        seed: u64,
+    ) -> Life {
+        let (inputs, inbox) = mpsc::channel(1024);
+        let (outbox, outboxes) = mpsc::unbounded_channel();
+        let (publish, snapshots) = watch::channel(Arc::new(Snapshot::starting(world.now(), "simulation".into())));
+        let tasks: Arc<Mutex<Vec<_>>> = Arc::default();
+        let parts = Parts {
+            store: Store::open(&workspace.database()).unwrap(),
+            workspace: workspace.clone(),
+            settings: settings.clone(),
+            backends: built_in(),
+            launcher: SimLauncher { world: world.clone(), inputs: inputs.clone() },
+            memories: Some(Box::new(SimMemories { world: world.clone(), inputs: inputs.clone() })),
+            dedup: dedup(inputs.clone()),
+            evidence: Box::new(SimEvidence { world: world.clone(), inputs: inputs.clone() }),
+            usable: |_| true,
+            shim: "orc-shim".into(),
+            outboxes,
+            publish,
+            demo: false,
+            seed,
+            watch_host: false,
+        };
+        world.get().door = Some((Gateway::new(inputs.clone(), outbox, snapshots), tasks.clone()));
+        Life { core: Core::start(parts, world.now()).unwrap(), inputs, inbox, tasks }
+    }
+
+    /// Lives until something else is over.
+    pub async fn until(&mut self, world: &World, over: impl Future<Output = ()>) {
+        tokio::select! {
+            why = run(&mut self.core, &mut self.inbox, world.clock) => panic!("the engine ended by itself: {why}"),
+            () = over => {}
+        }
+    }
+
+    pub fn end(self, world: &World) {
+        world.get().door = None;
+        self.tasks.lock().unwrap().drain(..).for_each(|task| task.abort());
+        drop(self.core);
+        world.get().dying = false;
+    }
+}
+
 struct Week {
+    edited: Pieces,
+    switched: Pieces,
     fires: BTreeMap<String, Vec<Fire>>,
     entries: Vec<CronEntry>,
     /// When an engine was there, and had read the schedules.
@@ -97,71 +164,59 @@ fn week(seed: u64, start: &str, zone: &str) -> Week {
     let dir = tempfile::Builder::new().prefix("orc-cron-").tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let (workspace, _) = init(&dir.path().join("ws")).unwrap();
     let start = Timestamp::parse(start).unwrap();
-    let text = file(zone);
     let mut settings = Settings::default();
     (settings.tick, settings.cron_late, settings.cron_catch_up) = (Duration::from_secs(300), LATE, 1000);
     let settings = Arc::new(settings);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let (lives, until) = runtime.block_on(async {
-        let clock = Clock::Simulated { start, began: Instant::now() };
+    let (lives, until, edited, switched) = runtime.block_on(async {
+        let clock = Clock::simulated(start);
         let world = World::new(seed, clock, workspace.spool_dir());
         world.get().slow = Some(Duration::from_secs(1200));
         let redis = Arc::new(Mutex::new(BTreeMap::new()));
         let mut lives = Vec::new();
+        let (mut edited, mut switched) = (Pieces::new(), vec![(start, Some(SWITCHED))]);
+        let mut operator = Store::open(&workspace.database()).unwrap();
         let end = start + 24 * 8 * HOUR;
         loop {
             let last = world.now() >= end;
             if last {
                 world.get().faults = false;
             }
-            let (inputs, mut inbox) = mpsc::channel(1024);
-            let (outbox, outboxes) = mpsc::unbounded_channel();
-            let (publish, snapshots) = watch::channel(Arc::new(Snapshot::starting(world.now(), "simulation".into())));
-            let tasks: Arc<Mutex<Vec<_>>> = Arc::default();
-            let parts = Parts {
-                store: Store::open(&workspace.database()).unwrap(),
-                workspace: workspace.clone(),
-                settings: settings.clone(),
-                backends: built_in(),
-                launcher: SimLauncher { world: world.clone(), inputs: inputs.clone() },
-                memories: Some(Box::new(SimMemories { world: world.clone(), inputs: inputs.clone() })),
-                dedup: Some(Box::new(SimRedis { world: world.clone(), inputs: inputs.clone(), held: redis.clone() })),
-                evidence: Box::new(SimEvidence { world: world.clone(), inputs: inputs.clone() }),
-                usable: |_| true,
-                shim: "orc-shim".into(),
-                outboxes,
-                publish,
-                demo: false,
-                seed,
-                watch_host: false,
-            };
-            world.get().door = Some((Gateway::new(inputs.clone(), outbox, snapshots), tasks.clone()));
-            let mut core = Core::start(parts, world.now()).unwrap();
+            let first_tier = |inputs| SimRedis { world: world.clone(), inputs, held: redis.clone() };
+            let mut life = Life::begin(&world, &workspace, &settings, |inputs| Some(Box::new(first_tier(inputs))), seed);
+            let inputs = life.inputs.clone();
+            let line = EDITED[world.below(2) as usize];
+            let text = file(zone, line);
+            edited.push((world.now(), Some(line)));
             // A file that is broken for a while is no reason to stop, nor to forget.
             if world.below(3) == 0 {
                 inputs.send(Input::Cron(Ok(Some("[[cron]]\nname = 1\n".into())))).await.unwrap();
             }
-            inputs.send(Input::Cron(Ok(Some(text.clone())))).await.unwrap();
+            inputs.send(Input::Cron(Ok(Some(text)))).await.unwrap();
             let born = world.now();
+            let hours = world.below(16);
+            let span = if last { 12 * HOUR } else { HOUR * hours as u32 + Duration::from_millis(world.below(3_600_000)) };
+            let story = async {
+                sleep(span / 3).await;
+                let on = switched.last().unwrap().1.is_none();
+                let command = Command::SetCron { name: "switched".into(), enabled: Some(on) };
+                operator.write(|tx| apply(tx, &command, &Actor::Operator, world.now())).unwrap();
+                inputs.send(Input::Wake).await.unwrap();
+                switched.push((world.now(), on.then_some(SWITCHED)));
+                sleep(span - span / 3).await;
+            };
             let death = async {
-                let hours = world.below(16);
                 tokio::select! {
                     () = world.death.notified() => {}
-                    () = sleep(if last { 12 * HOUR } else { HOUR * hours as u32 + Duration::from_millis(world.below(3_600_000)) }) => {}
+                    () = story => {}
                 }
             };
-            tokio::select! {
-                why = run(&mut core, &mut inbox, clock) => panic!("the engine ended by itself: {why}"),
-                () = death => {}
-            }
-            world.get().door = None;
-            tasks.lock().unwrap().drain(..).for_each(|task| task.abort());
-            drop(core);
-            world.get().dying = false;
+            life.until(&world, death).await;
+            life.end(&world);
             lives.push((born, world.now()));
             assert!(world.get().wrong.is_empty(), "{:?}", world.get().wrong);
             if last && world.now() >= end + 12 * HOUR {
-                return (lives, end);
+                return (lives, end, edited, switched);
             }
             // Mostly a restart, at times a machine that sleeps.
             let gone = if world.below(4) == 0 { world.below(5 * 3_600_000) } else { world.below(20_000) };
@@ -180,8 +235,9 @@ fn week(seed: u64, start: &str, zone: &str) -> Week {
         let (name, made, over) = row.unwrap();
         jobs.entry(name).or_default().push((Timestamp(made), over.map(Timestamp)));
     }
-    let entries = orc::config::parse_cron(&workspace.cron_file(), &text, &settings).unwrap();
-    Week { fires, entries, lives, jobs, from: start, until }
+    let mut entries = orc::config::parse_cron(&workspace.cron_file(), &file(zone, EDITED[0]), &settings).unwrap();
+    entries.retain(|e| ENTRIES.iter().any(|(name, ..)| *name == e.name));
+    Week { edited, switched, fires, entries, lives, jobs, from: start, until }
 }
 
 /// What crontab does, minute by minute.
@@ -256,6 +312,28 @@ impl Week {
         }
     }
 
+    /// A fire for each time of the line in force while an engine is there, and none for any other time.
+    fn check_pieces(&self, name: &str, zone: Tz, pieces: &Pieces) -> usize {
+        let rows: BTreeSet<Timestamp> = self.fires[name].iter().map(|f| f.at).collect();
+        assert_eq!(rows.len(), self.fires[name].len(), "{name}: twice");
+        let mut due = BTreeSet::new();
+        let mut fired = 0;
+        for (i, (from, line)) in pieces.iter().enumerate() {
+            let until = pieces.get(i + 1).map_or(self.until, |p| p.0);
+            let Some(line) = line else { continue };
+            for at in crontab(line, zone, *from, until) {
+                due.insert(at);
+                if self.up(at - Duration::from_millis(1), at + PROMPT) && at + PROMPT < until {
+                    assert!(rows.contains(&at), "{name}: {at} of {line}, in force since {from}, is nowhere");
+                    fired += 1;
+                }
+            }
+        }
+        let strays: Vec<_> = rows.iter().filter(|at| **at <= self.until && !due.contains(at)).collect();
+        assert_eq!(strays, Vec::<&Timestamp>::new(), "{name}: its line was not in force");
+        fired
+    }
+
     fn judge(&self, e: &CronEntry, f: &Fire) {
         let name = &e.name;
         let due = f.at + jitter(name, f.at, e.jitter);
@@ -279,16 +357,23 @@ impl Week {
 #[test]
 fn a_week_of_schedules_is_what_crontab_would_do_whatever_goes_wrong() {
     let mut seen = BTreeMap::new();
-    let seeds = super::number("ORC_SIM_SEED").map_or(0..1, |s| s..s + 1);
+    let (mut pieces, mut switches) = (0, 0);
+    let seeds = super::number("ORC_SIM_SEED").map_or(0..2, |s| s..s + 1);
     for seed in seeds {
         // The clocks go back: London on 25 October, New York on 1 November.
         let autumn = std::thread::spawn(move || week(seed, "2026-10-24T20:00:07Z", "America/New_York"));
         // The clocks go forward: Jerusalem on 27 March, London on the 29th.
         let spring = week(seed + 1000, "2026-03-26T12:00:07Z", "Asia/Jerusalem");
         spring.check(&mut seen);
-        autumn.join().unwrap().check(&mut seen);
+        let autumn = autumn.join().unwrap();
+        autumn.check(&mut seen);
+        for (week, zone) in [(spring, Tz::Asia__Jerusalem), (autumn, Tz::America__New_York)] {
+            pieces += week.check_pieces("edited", Tz::Europe__London, &week.edited);
+            switches += week.check_pieces("switched", zone, &week.switched);
+        }
     }
-    println!("{seen:?}");
+    println!("{seen:?}, {pieces} of the edited one, {switches} of the switched one");
+    assert!(pieces > 300 && switches > 300);
     let count = |outcome| seen.iter().filter(|((_, o), _)| *o == outcome).map(|(_, n)| n).sum::<usize>();
     assert!(count(FireOutcome::Fired) > 800 && count(FireOutcome::Overlap) > 50 && count(FireOutcome::Missed) > 5, "{seen:?}");
     assert!(count(FireOutcome::BackedOff) > 300, "{seen:?}");

@@ -2,6 +2,7 @@
 //! die, links drop, engines die anywhere and come back, operators interfere. `ORC_SIM_SEEDS=5000` looks at more seeds,
 //! `ORC_SIM_SEED=17` at one.
 
+mod clock;
 mod cron;
 mod ledger;
 mod talk;
@@ -81,7 +82,7 @@ fn simulate(seed: u64) -> Result<Seen, String> {
     let (workspace, _) = init(&dir.path().join("ws")).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let clock = Clock::Simulated { start: START, began: Instant::now() };
+        let clock = Clock::simulated(START);
         let world = World::new(seed, clock, workspace.spool_dir());
         let mut operator = Operator { store: Store::open(&workspace.database()).unwrap(), world: world.clone(), jobs: Vec::new() };
         let repository = dir.path().join("repository");

@@ -85,3 +85,22 @@ fn lint_finds_what_is_out_of_order_and_a_new_workspace_is_in_order() {
     assert_eq!(checks, [("core", true), ("rules", true), ("skills", true), ("zones", false), ("temporary", false)], "{found}");
     assert!(found[4]["says"].as_str().unwrap().starts_with("drafts/tmp-old.txt is a temporary file, 9 days old"), "{found}");
 }
+
+#[test]
+fn a_rule_has_the_date_of_the_workspaces_time_zone() {
+    let b = Bench::new(&[]);
+    // A day and two hours apart: their dates are never the same.
+    let dates = ["Pacific/Kiritimati", "Etc/GMT+12"].map(|zone| {
+        fs::write(b.workspace.settings_file(), format!("timezone = \"{zone}\"\n")).unwrap();
+        let day = || {
+            let now = chrono::DateTime::from_timestamp_millis(orc::os::clock::now().0).unwrap();
+            now.with_timezone(&zone.parse::<chrono_tz::Tz>().unwrap()).date_naive().to_string()
+        };
+        let before = day();
+        let made = json(&b, &["rule", "add", &format!("Look at {zone}."), "--incident", "clocks"]);
+        let date = made["date"].as_str().unwrap().to_owned();
+        assert!(date == before || date == day(), "{zone}: {date}");
+        date
+    });
+    assert_ne!(dates[0], dates[1]);
+}

@@ -1,13 +1,10 @@
 //! The skills that ship: each reads by the format, names commands that exist as they stand, and paths that are there.
 
-use crate::agents::{Mock, installed};
-use crate::engine::Bench;
 use orc::config::{BUILTIN_SKILLS, Skill, init, lint_skill, skills};
-use orc::domain::{JobSpec, JobState};
 use serde_json::Value;
 use tempfile::tempdir;
 
-fn all() -> Vec<Skill> {
+pub(super) fn all() -> Vec<Skill> {
     let empty = tempdir().unwrap();
     let all = skills(empty.path());
     assert!(all.problems.is_empty(), "{:?}", all.problems);
@@ -76,32 +73,43 @@ fn words(line: &str) -> Vec<String> {
     out
 }
 
+/// The commands of ours in a text that do not parse as they stand, and how many there are.
+pub(super) fn unparsed(text: &str) -> (Vec<String>, usize) {
+    let (mut wrong, mut checked) = (Vec::new(), 0);
+    for line in code(text) {
+        let words = words(&line);
+        let Some((program, rest)) = words.split_first().filter(|(p, _)| ["orc", "pm"].contains(&p.as_str())) else { continue };
+        // a family is named, not a command
+        if rest.is_empty() || rest.iter().any(|w| w.contains('…')) {
+            continue;
+        }
+        let rest: Vec<String> = rest
+            .iter()
+            .map(|w| match w.as_str() {
+                "ID" | "N" | "JOB" | "TASK" => "12".to_owned(),
+                w => w.to_owned(),
+            })
+            .collect();
+        let verb_only = rest.iter().all(|w| w.chars().all(|c| c.is_ascii_lowercase() || c == '-')) && !line.starts_with("    ");
+        if let Err(e) = orc::cli::check_command(program, &rest) {
+            // in running text a command may be named without what it needs
+            let named = verb_only && e.contains("required arguments were not provided");
+            if !named {
+                wrong.push(format!("`{line}`: {e}"));
+            }
+        }
+        checked += 1;
+    }
+    (wrong, checked)
+}
+
 #[test]
 fn every_command_in_them_parses_as_it_stands() {
     let mut checked = 0;
     for skill in all() {
-        for line in code(&skill.body) {
-            let words = words(&line);
-            let Some((program, rest)) = words.split_first().filter(|(p, _)| ["orc", "pm"].contains(&p.as_str())) else { continue };
-            // a family is named, not a command
-            if rest.is_empty() || rest.iter().any(|w| w.contains('…')) {
-                continue;
-            }
-            let rest: Vec<String> = rest
-                .iter()
-                .map(|w| match w.as_str() {
-                    "ID" | "N" | "JOB" | "TASK" => "12".to_owned(),
-                    w => w.to_owned(),
-                })
-                .collect();
-            let verb_only = rest.iter().all(|w| w.chars().all(|c| c.is_ascii_lowercase() || c == '-')) && !line.starts_with("    ");
-            if let Err(e) = orc::cli::check_command(program, &rest) {
-                // in running text a command may be named without what it needs
-                let named = verb_only && e.contains("required arguments were not provided");
-                assert!(named, "{}: `{line}`: {e}", skill.name);
-            }
-            checked += 1;
-        }
+        let (wrong, seen) = unparsed(&skill.body);
+        assert_eq!(wrong, Vec::<String>::new(), "{}", skill.name);
+        checked += seen;
     }
     assert!(checked > 80, "only {checked} commands were found");
 }
@@ -131,7 +139,8 @@ fn every_path_in_them_is_there_in_a_new_workspace_or_made_by_the_step() {
     assert!(checked > 15, "only {checked} paths were found");
 }
 
-fn strings(value: &Value, found: &mut Vec<String>) {
+/// Every text in a JSON value, also in texts that are JSON themselves.
+pub(super) fn strings(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::String(text) => match serde_json::from_str::<Value>(text) {
             Ok(inner @ (Value::Object(_) | Value::Array(_))) => strings(&inner, found),
@@ -141,34 +150,4 @@ fn strings(value: &Value, found: &mut Vec<String>) {
         Value::Object(all) => all.values().for_each(|v| strings(v, found)),
         _ => {}
     }
-}
-
-/// Every skill that ships, with the real Claude Code: what the model is asked holds each of them, whole.
-#[test]
-fn each_of_them_reaches_the_model_whole() {
-    let Some(program) = installed("claude") else { return };
-    let mock = Mock::start();
-    let mut b = Bench::new(&["capture.code=false"]);
-    b.env.insert("ANTHROPIC_BASE_URL", format!("http://127.0.0.1:{}", mock.port));
-    b.env.insert("ANTHROPIC_API_KEY", "test-key".to_owned());
-    b.env.insert("PATH", format!("{}:/usr/bin:/bin", program.parent().unwrap().display()));
-    b.start();
-    let names: Vec<String> = BUILTIN_SKILLS.iter().map(|(n, _)| (*n).to_owned()).collect();
-    let job = b.add(JobSpec {
-        skills: names.clone(),
-        model: Some("mock-model".into()),
-        ..JobSpec::new("All of them", "claude", "Answer with one word.")
-    });
-    assert_eq!(b.ends(job), JobState::Done, "{:?}", b.job(job).note);
-    let mut said = Vec::new();
-    for request in mock.requests() {
-        strings(&serde_json::from_str(&request).unwrap(), &mut said);
-    }
-    for skill in all() {
-        let text = skill.body.split_once('\n').unwrap().1.trim();
-        assert!(said.iter().any(|s| s.contains(text)), "{} did not arrive as it is", skill.name);
-    }
-    let given = b.store.skills_of(job).unwrap();
-    assert_eq!(given.iter().map(|g| g.skill.clone()).collect::<Vec<_>>(), names);
-    assert!(given.iter().all(|g| b.store.skill_version(&g.skill, g.hash.as_deref().unwrap()).unwrap().is_some()));
 }

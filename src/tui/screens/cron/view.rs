@@ -127,7 +127,7 @@ fn draw_row(r: &CronRow, mut pen: Pen<'_>, look: &Look<'_>) {
     let remark = match (&r.problem, r.every) {
         (Some(problem), _) if r.enabled => (problem.clone(), t.warn),
         (_, n) if n > 1 && r.enabled => (format!("every {n}: nothing to do {}×", r.quiet), t.info),
-        _ if r.enabled_by == "operator" => (switched(r), t.dim),
+        _ if r.enabled_by == "operator" => ("by you".to_owned(), t.dim),
         _ => (String::new(), t.dim),
     };
     pen.put(&remark.0, remark.1);
