@@ -11,6 +11,10 @@ const HEAD: u64 = 4096;
 
 impl State {
     pub(super) fn settle_fires(&mut self, tx: &Tx<'_>, now: Timestamp, out: &mut Vec<Effect>) -> Result<(), StoreError> {
+        // An engine that has just begun does not know yet which entries slow down: what its jobs found waits for that.
+        if self.cron.text.is_none() && self.cron.problem.is_none() {
+            return Ok(());
+        }
         self.cron.watched = self.cron.states.values().filter_map(|s| s.open).collect();
         for fire in tx.unsettled_fires()? {
             let Some(job) = fire.job else { continue };

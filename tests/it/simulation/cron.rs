@@ -358,7 +358,7 @@ impl Week {
 fn a_week_of_schedules_is_what_crontab_would_do_whatever_goes_wrong() {
     let mut seen = BTreeMap::new();
     let (mut pieces, mut switches) = (0, 0);
-    let seeds = super::number("ORC_SIM_SEED").map_or(0..5, |s| s..s + 1);
+    let seeds = super::number("ORC_SIM_SEED").map_or(0..3, |s| s..s + 1);
     for seed in seeds {
         // The clocks go back: London on 25 October, New York on 1 November.
         let autumn = std::thread::spawn(move || week(seed, "2026-10-24T20:00:07Z", "America/New_York"));
