@@ -253,7 +253,7 @@ fn whatever_was_acknowledged_is_there_however_often_the_process_is_killed() {
         // Each moment in turn; the vectors of a run are anew in every second one, and then the first thing that is done.
         match ["embeds anew", "folds", "", "tidies"][kill as usize % 4] {
             "" => running.hear(&mut ledger, rng.usize(1..150), "", Duration::from_micros(rng.u64(0..3000))),
-            at => running.hear(&mut ledger, 300, at, Duration::from_micros(rng.u64(0..3000) * rng.u64(0..10))),
+            at => running.hear(&mut ledger, 300, at, Duration::from_micros(rng.u64(0..3000))),
         }
         running.kill(&mut ledger);
         let when = format!("after kill {kill}");
@@ -264,6 +264,11 @@ fn whatever_was_acknowledged_is_there_however_often_the_process_is_killed() {
         let store = open(dir.path(), Toy::of(kill));
         ledger.check(&store, &when);
         store.check().unwrap_or_else(|e| panic!("{when}: {e}"));
+        // One fold in four comes to its end for sure: then the next run has vectors that it makes anew.
+        if kill % 4 == 3 {
+            store.maintain(&mut |_| ()).unwrap();
+            store.fold().unwrap();
+        }
     }
     let last = Toy::of(kills + 2);
     let store = open(dir.path(), last.clone());
