@@ -1,7 +1,6 @@
 //! What a job delivers, for whoever looks at it: its declared files and what its branch changes. Names come from agents and plans,
 //! so nothing but what was declared is read, and nothing outside of the folder that it was declared in.
 
-use crate::config::Workspace;
 use crate::domain::{Attempt, Deliverable, FileForm, HEAD, Job, JobId, Timestamp, form_of, kind_of, name_below, picture};
 use crate::os::git::{Git, GitError};
 use crate::os::worktree;
@@ -11,8 +10,6 @@ use crate::wire::FileContent;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Where a job's results lie, the gate keeps what it has judged under this name.
-pub const SAVED: &str = "artefacts";
 /// Files of a declared folder that are listed at most, and how deep it is looked into.
 const MOST_FILES: usize = 200;
 const DEEPEST: usize = 8;
@@ -34,9 +31,10 @@ pub enum DeliverableError {
     Read { path: PathBuf, source: std::io::Error },
 }
 
-/// Where the files of a job are looked for, the best place first.
+/// Where the files of a job are looked for.
 struct Places {
-    folders: Vec<PathBuf>,
+    /// Where it worked; `None` where that has gone on to another job.
+    folder: Option<PathBuf>,
     /// Where the work tree has gone on to another job, or is put away: what git keeps of it.
     branch: Option<Branch>,
 }
@@ -48,34 +46,23 @@ enum Found {
 }
 
 impl Places {
-    fn of(store: &Store, workspace: &Workspace, job: &Job, attempts: &[Attempt]) -> Result<Places, StoreError> {
+    fn of(store: &Store, job: &Job, attempts: &[Attempt]) -> Result<Places, StoreError> {
         let branch = store.branch(job.id)?;
         let worked = attempts.iter().max_by_key(|a| a.number).map(|a| PathBuf::from(&a.directory));
         let moved_on = |b: &Branch, dir: &Path| {
             dir == Path::new(&b.tree) && !worktree::branch_of(dir).is_ok_and(|on| on.as_deref() == Some(b.name.as_str()))
         };
-        let worked = worked.filter(|dir| !branch.as_ref().is_some_and(|b| moved_on(b, dir)));
-        let saved = workspace.result_dir(job.id).join(SAVED);
-        // What was judged is what was delivered; while it works on, the newest is where it works.
-        let mut folders: Vec<PathBuf> = worked.into_iter().chain([saved]).collect();
-        if job.state.is_final() {
-            folders.reverse();
-        }
-        Ok(Places { folders, branch })
+        let folder = worked.filter(|dir| !branch.as_ref().is_some_and(|b| moved_on(b, dir)));
+        Ok(Places { folder, branch })
     }
 
     fn find(&self, name: &str) -> Result<Found, ZoneError> {
-        let mut wrong = None;
-        for folder in &self.folders {
-            match within(folder, name) {
-                Ok(path) => return Ok(Found::Path(path)),
-                Err(e) => {
-                    if wrong.as_ref().is_none_or(ZoneError::missing) {
-                        wrong = Some(e);
-                    }
-                }
-            }
-        }
+        let found = self.folder.as_ref().map(|folder| within(folder, name));
+        let wrong = match found {
+            Some(Ok(path)) => return Ok(Found::Path(path)),
+            Some(Err(e)) => Some(e),
+            None => None,
+        };
         let path = name_below(name)?;
         let nothing = || ZoneError::Read { path: path.clone(), source: std::io::ErrorKind::NotFound.into() };
         let wrong = wrong.unwrap_or_else(nothing);
@@ -97,11 +84,11 @@ impl Places {
 ///
 /// # Errors
 /// The database.
-pub fn list(store: &Store, workspace: &Workspace, job: &Job, attempts: &[Attempt]) -> Result<Vec<Deliverable>, StoreError> {
+pub fn list(store: &Store, job: &Job, attempts: &[Attempt]) -> Result<Vec<Deliverable>, StoreError> {
     let branch = store.branch(job.id)?;
     let mut all = Vec::new();
     if !job.spec.artefacts.is_empty() {
-        let places = Places::of(store, workspace, job, attempts)?;
+        let places = Places::of(store, job, attempts)?;
         for name in &job.spec.artefacts {
             match places.find(name) {
                 Ok(Found::Path(path)) if path.is_dir() => {
@@ -192,7 +179,7 @@ fn declared(job: &Job, name: &str) -> bool {
 ///
 /// # Errors
 /// It was not declared, is not there or lies outside; the database; git.
-pub fn read(store: &Store, workspace: &Workspace, id: JobId, name: &str, most: u64) -> Result<(Vec<u8>, u64, String), DeliverableError> {
+pub fn read(store: &Store, id: JobId, name: &str, most: u64) -> Result<(Vec<u8>, u64, String), DeliverableError> {
     let job = store.job(id)?.ok_or(StoreError::NoJob(id))?;
     if let Some(b) = store.branch(id)?.filter(|b| b.name == name) {
         let repository = Path::new(&b.repository);
@@ -206,7 +193,7 @@ pub fn read(store: &Store, workspace: &Workspace, id: JobId, name: &str, most: u
         return Err(DeliverableError::Undeclared { job: id, name: name.to_owned() });
     }
     let not_there = |why: String| DeliverableError::NotThere { name: name.to_owned(), why };
-    match Places::of(store, workspace, &job, &store.attempts(id)?)?.find(name) {
+    match Places::of(store, &job, &store.attempts(id)?)?.find(name) {
         Ok(Found::Path(path)) if path.is_dir() => Err(not_there("it is a folder: name a file in it".to_owned())),
         Ok(Found::Path(path)) => {
             let read = head(&path, most).and_then(|bytes| Ok((bytes, std::fs::metadata(&path)?.len())));
@@ -228,8 +215,8 @@ pub fn read(store: &Store, workspace: &Workspace, id: JobId, name: &str, most: u
 ///
 /// # Errors
 /// As `read`.
-pub fn content(store: &Store, workspace: &Workspace, id: JobId, name: &str, most: usize) -> Result<FileContent, DeliverableError> {
-    let (bytes, whole, from) = read(store, workspace, id, name, most.max(HEAD) as u64)?;
+pub fn content(store: &Store, id: JobId, name: &str, most: usize) -> Result<FileContent, DeliverableError> {
+    let (bytes, whole, from) = read(store, id, name, most.max(HEAD) as u64)?;
     let is_branch = store.branch(id)?.is_some_and(|b| b.name == name);
     let form = if is_branch { FileForm::Diff } else { form_of(name, &bytes[..bytes.len().min(HEAD)]) };
     let shown = &bytes[..bytes.len().min(most)];
@@ -250,7 +237,7 @@ pub fn content(store: &Store, workspace: &Workspace, id: JobId, name: &str, most
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::init;
+    use crate::config::{Workspace, init};
     use crate::domain::{JobSpec, ProjectId};
     use crate::os::clock;
     use crate::store::{Claim, NewWorker};
@@ -316,11 +303,11 @@ mod tests {
 
         fn list(&self) -> Vec<Deliverable> {
             let job = self.store.job(self.job).unwrap().unwrap();
-            list(&self.store, &self.workspace, &job, &self.store.attempts(self.job).unwrap()).unwrap()
+            list(&self.store, &job, &self.store.attempts(self.job).unwrap()).unwrap()
         }
 
         fn content(&self, name: &str) -> Result<FileContent, DeliverableError> {
-            content(&self.store, &self.workspace, self.job, name, 16)
+            content(&self.store, self.job, name, 16)
         }
     }
 
@@ -347,16 +334,11 @@ mod tests {
         assert_eq!(shot.picture.map(|p| (p.width, p.height)), Some((9, 8)));
         assert_eq!((shot.text.as_str(), p.content("out/a.bin").unwrap().kind.as_str()), ("", "data"));
         assert!(p.content("gone.txt").unwrap_err().to_string().contains("not there"));
-        // What the gate has kept is there when the folder is not.
-        let kept = p.workspace.result_dir(p.job).join(SAVED);
-        std::fs::create_dir_all(&kept).unwrap();
-        std::fs::write(kept.join("gone.txt"), "kept").unwrap();
-        assert_eq!(p.content("gone.txt").unwrap().text, "kept");
     }
 
     #[test]
     fn nothing_but_what_was_declared_is_read() {
-        let p = Place::new(&["link", "../secret", "out"]);
+        let p = Place::new(&["link", "out"]);
         p.write("secret", b"s");
         p.write("dir/other", b"o");
         p.write("dir/out/x", b"x");
@@ -364,11 +346,11 @@ mod tests {
         symlink(p.root.path().join("secret"), p.root.path().join("dir/out/link")).unwrap();
         let seen: Vec<_> = p.list().into_iter().map(|d| (d.name, d.form)).collect();
         let refused = FileForm::Refused;
-        assert_eq!(seen, [("link".to_owned(), refused), ("../secret".to_owned(), refused), ("out/x".to_owned(), FileForm::Text)]);
-        for name in ["link", "../secret", "out/link", "out/../other", "out"] {
+        assert_eq!(seen, [("link".to_owned(), refused), ("out/x".to_owned(), FileForm::Text)]);
+        for name in ["link", "out/link", "out/../other", "out"] {
             assert!(matches!(p.content(name), Err(DeliverableError::NotThere { .. })), "{name}");
         }
-        for name in ["other", "/etc/passwd", "outer", ""] {
+        for name in ["other", "../secret", "/etc/passwd", "outer", ""] {
             assert!(matches!(p.content(name), Err(DeliverableError::Undeclared { .. })), "{name}");
         }
     }
@@ -413,7 +395,7 @@ mod tests {
         let seen: Vec<_> = p.list().into_iter().map(|d| (d.name, d.form, d.note)).collect();
         assert_eq!(seen[0], ("a.md".into(), FileForm::Markdown, "as committed on orc/job-1".into()));
         assert_eq!(seen[1], ("orc/job-1".into(), FileForm::Diff, "not merged".into()));
-        let (diff, ..) = read(&p.store, &p.workspace, p.job, "orc/job-1", 1 << 20).unwrap();
+        let (diff, ..) = read(&p.store, p.job, "orc/job-1", 1 << 20).unwrap();
         assert!(String::from_utf8(diff).unwrap().contains("-old\n+new\n"));
     }
 }

@@ -175,14 +175,11 @@ impl Open {
                 entries.truncate(page.limit);
                 Answer::Conversation { page: *page, entries, more }
             }
-            Query::File { job, name } => {
-                let workspace = self.workspace.clone();
-                Answer::File(Box::new(deliverables::content(self.store()?, &workspace, *job, name, RESULT_CUT)?))
-            }
+            Query::File { job, name } => Answer::File(Box::new(deliverables::content(self.store()?, *job, name, RESULT_CUT)?)),
             Query::Projects => Answer::Projects(projects::rows(self.store()?)?),
             Query::Project { project } => {
-                let (workspace, settings) = (self.workspace.clone(), self.settings());
-                Answer::Project(Box::new(projects::detail(self.store()?, &workspace, &settings, *project)?))
+                let settings = self.settings();
+                Answer::Project(Box::new(projects::detail(self.store()?, &settings, *project)?))
             }
             // It has a thread of its own: `measure`.
             Query::Disk { project } => Answer::Disk(disk::measure(self.store()?, *project)?),
@@ -321,7 +318,7 @@ impl Open {
         let why = why::explain(store, &settings, &workspace, &job, clock::now())?;
         Ok(JobDetail {
             result: result(&attempts),
-            files: deliverables::list(store, &workspace, &job, &attempts)?,
+            files: deliverables::list(store, &job, &attempts)?,
             reviews: store.reviews(id)?,
             skills: store.skills_of(id)?,
             suggested: store.suggested_skills(id)?,

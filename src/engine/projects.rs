@@ -1,7 +1,7 @@
 //! Projects for whoever looks at them: how far each has come, and one in full.
 
 use super::{deliverables, plans};
-use crate::config::{Settings, Workspace};
+use crate::config::Settings;
 use crate::domain::{FileForm, JobId, JobState, ProjectId};
 use crate::store::{Project, ProjectSums, Store, StoreError};
 use crate::wire::{BranchRow, ProjectDetail, ProjectRow, TaskRow};
@@ -44,7 +44,7 @@ fn row(p: &Project, s: ProjectSums) -> ProjectRow {
 ///
 /// # Errors
 /// There is no such project; the database.
-pub fn detail(store: &Store, workspace: &Workspace, settings: &Settings, id: ProjectId) -> Result<ProjectDetail, StoreError> {
+pub fn detail(store: &Store, settings: &Settings, id: ProjectId) -> Result<ProjectDetail, StoreError> {
     let project = store.project(id)?.ok_or(StoreError::Unknown { what: "project", name: id.to_string() })?;
     let sums = store.project_sums(Some(id))?.remove(&id).unwrap_or_default();
     let of_tasks = store.task_jobs(id)?;
@@ -68,7 +68,7 @@ pub fn detail(store: &Store, workspace: &Workspace, settings: &Settings, id: Pro
     let mut files = Vec::new();
     for job in store.project_deliverers(id, MOST_DELIVERERS)? {
         let Some(job) = store.job(job)? else { continue };
-        let mut all = deliverables::list(store, workspace, &job, &store.attempts(job.id)?)?;
+        let mut all = deliverables::list(store, &job, &store.attempts(job.id)?)?;
         // Branches have a place of their own, and what has not begun delivers nothing yet.
         let branch = store.branch(job.id)?.map(|b| b.name);
         all.retain(|d| branch.as_ref() != Some(&d.name));

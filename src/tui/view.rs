@@ -106,7 +106,7 @@ fn header(model: &Model, area: Rect, buf: &mut Buffer) {
     if model.options.read_only {
         pen.gap(1).put(" watching ", t.badge);
     }
-    if s.unread > 0 {
+    if s.unread > 0 && head(area.height) < 2 {
         pen.gap(1).put(&format!(" {} unread ", text::thousands(s.unread)), t.badge);
     }
     let clock = text::clock(model.now, model.utc_offset, false);
@@ -204,6 +204,9 @@ fn second(model: &Model, mut pen: Pen<'_>) {
         pen.put(" · ", t.dim).put(&text::count(today.tokens), t.text).put(" tokens", t.dim);
     }
     pen.put(" · ", t.dim).put(&text::money(today.cost_usd), t.title);
+    if s.unread > 0 {
+        pen.gap(1).put(&format!(" {} unread ", text::thousands(s.unread)), t.badge);
+    }
     let needs = s.attention.len();
     let Some(first) = s.attention.first() else {
         if s.engine.mode != EngineMode::Starting && pen.left() > 24 {

@@ -46,7 +46,7 @@ pub fn run(cx: &mut Context, f: &Files) -> Result {
 fn list(cx: &mut Context, id: JobId) -> Result {
     let store = cx.reader()?;
     let job = cx.job(&store, id)?;
-    let all = deliverables::list(&store, cx.workspace()?, &job, &store.attempts(id)?)?;
+    let all = deliverables::list(&store, &job, &store.attempts(id)?)?;
     if cx.out.json {
         return cx.out.value(&all);
     }
@@ -71,7 +71,7 @@ fn print(cx: &mut Context, f: &Files, name: &str) -> Result {
     }
     let store = cx.reader()?;
     cx.job(&store, f.id)?;
-    let (bytes, whole, from) = deliverables::read(&store, cx.workspace()?, f.id, name, u64::MAX).map_err(failed)?;
+    let (bytes, whole, from) = deliverables::read(&store, f.id, name, u64::MAX).map_err(failed)?;
     if f.raw {
         return cx.out.bytes(&bytes);
     }

@@ -279,7 +279,7 @@ fn headline(model: &Model, area: Rect, large: bool, buf: &mut Buffer) {
         Some(share) => {
             gauge(&mut pen, if large { 20 } else { 10 }, share.min(1.0), 0.0, Some(UPKEEP_LEAST), t);
             let usual = UPKEEP_USUAL * 100.0;
-            pen.put(&format!(" {:.0} % of the tokens; a third at least, about {usual:.0} % is usual", share * 100.0), t.text);
+            pen.put(&format!(" {:.0} % of the tokens; usual: a third at least, about {usual:.0} %", share * 100.0), t.text);
         }
         None => {
             pen.put("nothing was spent yet", t.dim);

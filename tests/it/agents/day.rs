@@ -136,7 +136,15 @@ fn told(what: &str, began: Instant) {
 fn scripted_day() {
     let Some((mock, b)) = workplace() else { return };
     let began = Instant::now();
-    let settings = ["memory_low_water=0B", "disk_low_water=0B", "work_backend=claude", "reviewer=codex", "timeout.triage=60s", "tick=1s"];
+    let settings = [
+        "memory_low_water=0B",
+        "disk_low_water=0B",
+        "work_backend=claude",
+        "reviewer=codex",
+        "memory_backend=none",
+        "timeout.triage=60s",
+        "tick=1s",
+    ];
     let console = Tmux::start(&b, &settings);
     console.shows(&["Dashboard", "running"]);
 
@@ -157,6 +165,8 @@ fn scripted_day() {
     assert!(screen.contains("tokens"), "{screen}");
     assert!(b.store.plan_jobs(plan.id).unwrap().is_empty() && b.store.projects().unwrap().is_empty());
     console.keys(&["a"]);
+    console.shows(&["Approve plan 1?"]);
+    console.keys(&["Enter"]);
     let jobs = b.within(|| Some(b.store.plan_jobs(plan.id).unwrap()).filter(|j| j.len() == 3));
     let ids: Vec<JobId> = ["front", "price", "order"].map(|key| jobs.iter().find(|j| j.key == key).unwrap().job).to_vec();
     told("approved; its three jobs are queued", began);

@@ -90,7 +90,7 @@ impl Day {
                 }
             };
             let mut given: Vec<SkillGiven> = Vec::new();
-            for skill in spec.skills.iter().map(String::as_str).chain((n % 7 == 0).then_some("debugging")) {
+            for skill in spec.skills.iter().map(String::as_str).chain(n.is_multiple_of(7).then_some("debugging")) {
                 // A new version of one of them comes in the middle of the day.
                 let hash = if skill == "testing" && i >= 100 { "b" } else { "a" }.repeat(64);
                 let how = if skill == "debugging" { SkillHow::Trigger } else { SkillHow::Job };
@@ -103,15 +103,14 @@ impl Day {
                 let last = a + 1 == attempts;
                 let model = [Some("gpt-5"), Some("never-heard-of"), None][(n + a) % 3];
                 let end = at + Duration::from_secs(60 + (a as u64) * 3600);
-                self.attempt(job, workers[(n + a) % 3], model, (cron, &given), &mut seed, end, last);
+                self.attempt((job, workers[(n + a) % 3]), model, (cron, &given), &mut seed, end, last);
             }
         }
     }
 
     fn attempt(
         &mut self,
-        job: JobId,
-        worker: orc::domain::WorkerId,
+        (job, worker): (JobId, orc::domain::WorkerId),
         model: Option<&str>,
         (cron, given): (&str, &[SkillGiven]),
         seed: &mut u64,
@@ -213,7 +212,8 @@ fn the_sum_over_every_rollup_is_the_sum_of_the_attempts_to_the_token() {
     let sets = ["(no skill)", "debugging", "debugging + git + testing", "debugging + testing", "git + testing", "testing"];
     assert_eq!(labels(CostBy::Skill), sets.map(String::from).into());
     // Line by line, as the script says.
-    let by_script: [(CostBy, fn(&Told) -> &str); 3] =
+    type Key = fn(&Told) -> &str;
+    let by_script: [(CostBy, Key); 3] =
         [(CostBy::Backend, |t| &t.backend), (CostBy::Cron, |t| &t.cron), (CostBy::Version, |t| &t.versions)];
     for (by, key) in by_script {
         let mut truth = BTreeMap::<String, (Usage, u64, u64)>::new();

@@ -30,7 +30,7 @@ struct Rows {
 }
 
 impl Rows {
-    fn new(&mut self, name: &str) -> Vec<(String, FireOutcome, u32)> {
+    fn since(&mut self, name: &str) -> Vec<(String, FireOutcome, u32)> {
         let all = self.store.fires(Some(name), usize::MAX >> 1).unwrap();
         all.iter().rev().filter(|f| f.id as usize > self.seen).map(|f| (f.at.rfc3339()[8..16].to_owned(), f.outcome, f.missed)).collect()
     }
@@ -59,48 +59,48 @@ fn a_clock_that_jumps_doubles_no_fire_and_loses_none_beyond_policy() {
         let mut life = Life::begin(&world, &workspace, &settings, |_| None, 1);
         life.inputs.send(Input::Cron(Ok(Some(FILE.into())))).await.unwrap();
         life.until(&world, sleep(minutes(65))).await;
-        assert_eq!(rows.new("skip"), ["01T12:15", "01T12:30", "01T12:45", "01T13:00"].map(|at| row(at, Fired, 0)));
+        assert_eq!(rows.since("skip"), ["01T12:15", "01T12:30", "01T12:45", "01T13:00"].map(|at| row(at, Fired, 0)));
         rows.looked();
 
         // The machine sleeps for five hours: 13:05 is 18:07.
         clock.set(TimeDelta::minutes(302));
         life.until(&world, sleep(minutes(25))).await;
-        assert_eq!(rows.new("skip"), [row("01T18:00", Missed, 19), row("01T18:15", Fired, 0), row("01T18:30", Fired, 0)]);
-        assert_eq!(rows.new("once"), [row("01T18:00", Fired, 19), row("01T18:15", Fired, 0), row("01T18:30", Fired, 0)]);
-        assert_eq!(rows.new("all"), [14, 15, 16, 17, 18].map(|h| row(&format!("01T{h}:00"), Fired, 0)));
+        assert_eq!(rows.since("skip"), [row("01T18:00", Missed, 19), row("01T18:15", Fired, 0), row("01T18:30", Fired, 0)]);
+        assert_eq!(rows.since("once"), [row("01T18:00", Fired, 19), row("01T18:15", Fired, 0), row("01T18:30", Fired, 0)]);
+        assert_eq!(rows.since("all"), [14, 15, 16, 17, 18].map(|h| row(&format!("01T{h}:00"), Fired, 0)));
         rows.looked();
 
         // Set back by an hour: 17:32 once more. What has fired does not fire again.
         clock.set(TimeDelta::hours(-1));
         life.until(&world, sleep(minutes(70))).await;
-        assert_eq!(["skip", "once", "all"].map(|n| rows.new(n)), [vec![], vec![], vec![]]);
+        assert_eq!(["skip", "once", "all"].map(|n| rows.since(n)), [vec![], vec![], vec![]]);
         life.until(&world, sleep(minutes(5))).await;
-        assert_eq!(["skip", "once"].map(|n| rows.new(n)), [vec![row("01T18:45", Fired, 0)], vec![row("01T18:45", Fired, 0)]]);
+        assert_eq!(["skip", "once"].map(|n| rows.since(n)), [vec![row("01T18:45", Fired, 0)], vec![row("01T18:45", Fired, 0)]]);
         rows.looked();
 
         // Ten days ahead for twenty minutes, and set right: what that clock recorded holds nothing back.
         life.until(&world, sleep(minutes(5))).await;
         clock.set(TimeDelta::days(10));
         life.until(&world, sleep(minutes(20))).await;
-        assert_eq!(rows.new("skip")[0], row("11T18:45", Missed, 959));
-        let ahead = rows.new("all").len();
+        assert_eq!(rows.since("skip")[0], row("11T18:45", Missed, 959));
+        let ahead = rows.since("all").len();
         assert!(ahead > 5, "{ahead} were made up for");
         rows.looked();
         clock.set(TimeDelta::days(-10));
         life.until(&world, sleep(minutes(25))).await;
-        assert_eq!(rows.new("skip"), [row("01T19:00", Missed, 0), row("01T19:15", Fired, 0), row("01T19:30", Fired, 0)]);
-        assert_eq!(rows.new("once"), ["01T19:00", "01T19:15", "01T19:30"].map(|at| row(at, Fired, 0)));
-        assert_eq!(rows.new("all").last(), Some(&row("01T19:00", Fired, 0)));
+        assert_eq!(rows.since("skip"), [row("01T19:00", Missed, 0), row("01T19:15", Fired, 0), row("01T19:30", Fired, 0)]);
+        assert_eq!(rows.since("once"), ["01T19:00", "01T19:15", "01T19:30"].map(|at| row(at, Fired, 0)));
+        assert_eq!(rows.since("all").last(), Some(&row("01T19:00", Fired, 0)));
         rows.looked();
 
         // Set back by five hours, to 14:37: what has fired does not fire again, and what the sleep has left out does.
         clock.set(TimeDelta::hours(-5));
         life.until(&world, sleep(minutes(4 * 60))).await;
-        let again = rows.new("once");
+        let again = rows.since("once");
         assert_eq!((&again[0], again.last(), again.len()), (&row("01T14:30", Fired, 5), Some(&row("01T17:45", Fired, 0)), 14));
-        assert_eq!(rows.new("all"), []);
+        assert_eq!(rows.since("all"), []);
         life.until(&world, sleep(minutes(75))).await;
-        assert_eq!(rows.new("once").last(), Some(&row("01T19:45", Fired, 0)));
+        assert_eq!(rows.since("once").last(), Some(&row("01T19:45", Fired, 0)));
         life.end(&world);
         assert!(world.get().wrong.is_empty(), "{:?}", world.get().wrong);
     });
