@@ -102,49 +102,50 @@ pub fn files(folder: &Path, skill: &Path, text: &[u8]) -> io::Result<(Vec<SkillF
 /// What tells, without reading them, whether a skill's files are still those that were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    files: Vec<(PathBuf, u64, u64, SystemTime, (i64, i64))>,
-    /// The newest change of any of them.
-    newest: Option<SystemTime>,
+    /// Each file's number, size, and the times of its content and of itself.
+    files: Vec<(PathBuf, [i64; 6])>,
+    /// When any of them was changed last.
+    newest: SystemTime,
 }
 
 impl Stamp {
     /// True if all was changed long enough before `now` that a further change would show: file systems count in ticks.
     pub fn is_settled(&self, now: SystemTime) -> bool {
-        self.newest.is_none_or(|t| now.duration_since(t).is_ok_and(|age| age > TICKS))
+        now.duration_since(self.newest).is_ok_and(|age| age > TICKS)
     }
 }
 
 /// More than the coarsest tick of a file system's clock.
 const TICKS: Duration = Duration::from_secs(3);
 
-/// The stamp of a skill's folder: each file's name, number, size and times.
+/// The stamp of a skill's folder.
 pub fn stamp(folder: &Path) -> io::Result<Stamp> {
     use std::os::unix::fs::MetadataExt;
-    let mut files = Vec::new();
+    let mut stamp = Stamp { files: Vec::new(), newest: SystemTime::UNIX_EPOCH };
     let mut dirs = vec![folder.to_owned()];
     while let Some(dir) = dirs.pop() {
         for entry in fs::read_dir(&dir)? {
-            let entry = entry?;
+            let (entry, kind) = entry.and_then(|e| e.file_type().map(|kind| (e, kind)))?;
             if entry.file_name().to_str().is_none_or(is_clutter) {
                 continue;
             }
-            // Of a link its own, not that of what it points to: but SKILL.md itself may be one.
-            let meta = if dir == folder { fs::metadata(entry.path()).or_else(|_| entry.metadata())? } else { entry.metadata()? };
-            if meta.is_dir() && !entry.file_type()?.is_symlink() {
+            if kind.is_dir() {
                 dirs.push(entry.path());
-            } else {
-                files.push((entry.path(), meta.ino(), meta.len(), meta.modified()?, (meta.ctime(), meta.ctime_nsec())));
+                continue;
             }
-            if files.len() > 2 * MOST_FILES {
-                // It is not looked at in full in any case.
-                break;
+            // SKILL.md may be a link, which is followed; no other one is.
+            let meta = if dir == folder { fs::metadata(entry.path()).or_else(|_| entry.metadata())? } else { entry.metadata()? };
+            let changed = Duration::new(meta.ctime().max(0) as u64, meta.ctime_nsec().max(0) as u32);
+            stamp.newest = stamp.newest.max(SystemTime::UNIX_EPOCH + changed);
+            let times = [meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()];
+            stamp.files.push((entry.path(), [meta.ino() as i64, meta.len() as i64, times[0], times[1], times[2], times[3]]));
+            if stamp.files.len() > 2 * MOST_FILES {
+                return Err(io::Error::other("so many files are not looked at"));
             }
         }
     }
-    files.sort();
-    let changed = |ctime: &(i64, i64)| SystemTime::UNIX_EPOCH + Duration::new(ctime.0.max(0) as u64, ctime.1.max(0) as u32);
-    let newest = files.iter().map(|(.., modified, ctime)| changed(ctime).max(*modified)).max();
-    Ok(Stamp { files, newest })
+    stamp.files.sort();
+    Ok(stamp)
 }
 
 /// One hash of names and contents.

@@ -2,6 +2,7 @@
 
 mod caps;
 mod day;
+mod desk;
 mod metrics;
 mod reconcile;
 mod tidy;

@@ -103,15 +103,14 @@ impl Day {
                 let last = a + 1 == attempts;
                 let model = [Some("gpt-5"), Some("never-heard-of"), None][(n + a) % 3];
                 let end = at + Duration::from_secs(60 + (a as u64) * 3600);
-                self.attempt(job, workers[(n + a) % 3], model, (cron, &given), &mut seed, end, last);
+                self.attempt((job, workers[(n + a) % 3]), model, (cron, &given), &mut seed, end, last);
             }
         }
     }
 
     fn attempt(
         &mut self,
-        job: JobId,
-        worker: orc::domain::WorkerId,
+        (job, worker): (JobId, orc::domain::WorkerId),
         model: Option<&str>,
         (cron, given): (&str, &[SkillGiven]),
         seed: &mut u64,

@@ -3,6 +3,7 @@
 
 mod asking;
 mod chaos;
+mod clock_set;
 mod cron;
 mod day;
 mod failover;
