@@ -62,7 +62,7 @@ mod tests {
         // As if it had been read a minute later.
         known.known.insert("count".into(), (settled, first.clone()));
         assert_eq!((known.skill(dir.path(), "count").unwrap(), known.reads), (first.clone(), 2));
-        fs::write(own.join("scripts/run.sh"), "echo 2\n").unwrap();
+        fs::write(own.join("scripts/run.sh"), "echo two\n").unwrap();
         let second = known.skill(dir.path(), "count").unwrap();
         assert_eq!((known.reads, second.hash == first.hash), (3, false));
         fs::remove_file(own.join("scripts/run.sh")).unwrap();

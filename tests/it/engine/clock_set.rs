@@ -27,6 +27,6 @@ fn a_clock_that_was_set_is_told_once_also_where_no_engine_ran_then() {
     let job = b.run("true");
     b.ends(job);
     assert_eq!(told(&b).len(), 1);
-    let out = b.command("orc").args(["doctor"]).output().unwrap();
+    let out = b.command("orc").args(["doctor", "--json"]).output().unwrap();
     assert!(String::from_utf8_lossy(&out.stdout).contains("set ahead by 7"));
 }
