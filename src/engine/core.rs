@@ -205,8 +205,9 @@ impl<L: Launcher> Core<L> {
                 self.state.trouble = None;
                 let more = std::mem::take(&mut self.state.more);
                 self.state.wake_at = if more { Some(now) } else { self.state.next_due(now) };
-                self.perform(out);
+                // First the raw log: a review that is asked for reads it.
                 self.state.write_episodes();
+                self.perform(out);
             }
             Err(e) => self.recover(&e, now),
         }

@@ -106,27 +106,40 @@ fn header(model: &Model, area: Rect, buf: &mut Buffer) {
     if model.options.read_only {
         pen.gap(1).put(" watching ", t.badge);
     }
-    if s.unread > 0 && head(area.height) < 2 {
-        pen.gap(1).put(&format!(" {} unread ", text::thousands(s.unread)), t.badge);
-    }
     let clock = text::clock(model.now, model.utc_offset, false);
-    for room in [Room::Wide, Room::Tight, Room::Keys, Room::Here] {
+    let rooms = [Room::Wide, Room::Tight, Room::Keys, Room::Here].map(|room| {
         let tabs = tabs(model, room);
         let width: u16 = tabs.iter().map(|(l, _)| text::width(l) as u16).sum::<u16>() + 7;
-        if pen.left() > width {
-            pen.skip_to_right(width);
-            for (label, current) in &tabs {
-                pen.put(label, if *current { t.badge } else { t.dim });
-            }
-            break;
+        (tabs, width)
+    });
+    let pick = |left: u16| rooms.iter().position(|(_, width)| left > *width);
+    // what was said is told here, unless it costs the views their names
+    let unread = unread(model);
+    let here = unread.as_ref().is_some_and(|u| {
+        let rest = pen.left().saturating_sub(text::width(u) as u16 + 1);
+        head(area.height) < 2 || pick(rest) == pick(pen.left())
+    });
+    if let Some(says) = unread.as_ref().filter(|_| here) {
+        pen.gap(1).put(says, t.badge);
+    }
+    if let Some((tabs, width)) = pick(pen.left()).and_then(|room| rooms.get(room)) {
+        pen.skip_to_right(*width);
+        for (label, current) in tabs {
+            pen.put(label, if *current { t.badge } else { t.dim });
         }
     }
     if pen.left() > 5 {
         pen.skip_to_right(6).put(&clock, t.title);
     }
     if head(area.height) == 2 {
-        second(model, Pen::new(buf, area, 1));
+        second(model, Pen::new(buf, area, 1), unread.filter(|_| !here));
     }
+}
+
+/// How much of the conversation is not read yet, if any.
+fn unread(model: &Model) -> Option<String> {
+    let n = model.snapshot.unread;
+    (n > 0).then(|| format!(" {} unread ", text::thousands(n)))
 }
 
 /// How much of the views' names the header has room for.
@@ -178,8 +191,8 @@ fn tabs(model: &Model, room: Room) -> Vec<(String, bool)> {
     .collect()
 }
 
-/// Today's figures, and what needs the operator.
-fn second(model: &Model, mut pen: Pen<'_>) {
+/// Today's figures, and what needs the operator. `unread` is told here where the first line has no room for it.
+fn second(model: &Model, mut pen: Pen<'_>, unread: Option<String>) {
     let t = model.theme();
     let s = &model.snapshot;
     let wide = pen.left() >= 140;
@@ -204,8 +217,8 @@ fn second(model: &Model, mut pen: Pen<'_>) {
         pen.put(" · ", t.dim).put(&text::count(today.tokens), t.text).put(" tokens", t.dim);
     }
     pen.put(" · ", t.dim).put(&text::money(today.cost_usd), t.title);
-    if s.unread > 0 {
-        pen.gap(1).put(&format!(" {} unread ", text::thousands(s.unread)), t.badge);
+    if let Some(says) = unread {
+        pen.gap(1).put(&says, t.badge);
     }
     let needs = s.attention.len();
     let Some(first) = s.attention.first() else {

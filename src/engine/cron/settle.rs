@@ -61,7 +61,7 @@ impl State {
             let who = fire.project.map_or_else(|| entry.name.clone(), |id| format!("{}, project {id}", entry.name));
             let says = match new.every(most) {
                 1 => format!("{who}: something to do again: every fire makes a job"),
-                n => format!("{who}: nothing to do {} in a row: every {n}th fire makes a job", times(new.streak)).replace(" 2th", " 2nd"),
+                n => format!("{who}: nothing to do {}: every {n}th fire makes a job", times(new.streak)).replace(" 2th", " 2nd"),
             };
             tx.event(&Event { job: fire.job, ..Event::new(now, "engine", "cron", &says) })?;
         }
@@ -83,5 +83,5 @@ impl State {
 }
 
 fn times(n: u32) -> String {
-    if n == 1 { "once".to_owned() } else { format!("{n} times") }
+    if n == 1 { "once".to_owned() } else { format!("{n} times in a row") }
 }

@@ -35,7 +35,7 @@ pub fn entries(model: &Model) -> Vec<Entry> {
         ("memory add <text>", "remember a fact"),
         ("memory forget <id>", "take it out of what is recalled"),
         ("memory restore <id>", "bring a forgotten one back"),
-        ("memory settle <id> <newer|older|both>", "which of two memories holds"),
+        ("memory settle <id> <which>", "newer, older or both of the two holds"),
         ("memory veto <job> <id>", "keep a memory away from a job's next attempts"),
     ] {
         // never run: Enter asks for the argument

@@ -91,7 +91,7 @@ fn a_plan_is_edited_refused_put_right_and_approved() {
     pty.keys("a");
     pty.wait_for("Approve plan 1?");
     pty.keys("\r");
-    pty.wait_for("1 done");
+    pty.wait_for("1 of 1 jobs done");
     assert_eq!(workspace.json(&["plan", "show", "1"])["plan"]["state"], "dispatched");
     pty.keys("q");
     assert_eq!(pty.end(), 0);

@@ -37,7 +37,7 @@ pub const VERBS: &[(&str, Way)] = &[
     ("memory why", Words("job <id>")),
     ("memory veto", Words("memory veto <job> <id>")),
     ("memory conflicts", Words("goto memory")),
-    ("memory settle", Words("memory settle <id> <newer|older|both>")),
+    ("memory settle", Words("memory settle <id> <which>")),
     ("memory consolidate", Words("goto cron")),
     ("memory core show", Not(FILES)),
     ("memory core edit", Not(FILES)),
