@@ -5,7 +5,8 @@ use super::live::Live;
 use super::plans::Delivered;
 use super::state::{Effect, State};
 use crate::domain::{
-    Charge, DecisionState, ExitReport, Limit, LimitKind, Next, Outcome, Timestamp, after, charge, pause, reservation, with_questions,
+    Charge, DecisionState, ExitReport, Limit, LimitKind, Next, Origin, Outcome, Timestamp, after, charge, pause, reservation,
+    with_questions,
 };
 use crate::store::{Finish, StoreError, Tx};
 use std::time::Duration;
@@ -16,6 +17,8 @@ impl State {
         let attempt = report.attempt;
         let Some(live) = self.lives.get(&attempt).cloned() else { return Ok(()) };
         let Some(job) = tx.job(live.job)? else { return Ok(()) };
+        // A schedule that was fired by hand, by another process, is not looked at yet.
+        self.cron.look |= job.spec.origin == Origin::Cron;
         // What the operator wanted counts, even where the shim was gone before it could say so.
         let killed = live.kill_requested && report.outcome != Outcome::Ok;
         let report = if killed { ExitReport { outcome: Outcome::Killed, ..report.clone() } } else { report.clone() };

@@ -19,6 +19,12 @@ pub(super) fn go(model: &mut Model, view: View) {
         // what matters is at the top
         model.workers.cursor = Cursor::default();
     }
+    let came = view == View::Approvals && model.view != View::Approvals;
+    if came && model.approvals.selected() == Some(Item::Talk) {
+        // the talk is last: whoever comes for what waits begins with the first
+        model.approvals.cursor = Cursor::default();
+        model.approvals.reading = false;
+    }
     model.open.clear();
     model.projects.from_approvals = false;
     model.view = view;

@@ -55,6 +55,17 @@ fn what_waits_at_three_sizes() {
 }
 
 #[test]
+fn whoever_comes_for_what_waits_begins_with_the_first() {
+    let mut c = Console::new((80, 24), waiting::none());
+    // Only the talk was there, and it is still chosen when something waits.
+    c.keys("4 1").show(|s| *s = waiting::all());
+    c.keys("4 enter");
+    assert!(c.screen().contains("Which host?"), "{}", c.screen());
+    c.keys("1");
+    assert!(c.commands().contains(&answer(7, "fly", None)), "{:?}", c.commands());
+}
+
+#[test]
 fn keys_do_what_the_line_says() {
     let yes = Command::ApprovePlan { plan: PlanId(3), revision: Some(2) };
     let no = |reason: &str| Command::RejectPlan { plan: PlanId(3), reason: reason.into() };
