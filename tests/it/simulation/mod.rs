@@ -121,6 +121,8 @@ async fn engines(
     seed: u64,
 ) -> String {
     let mut settings = Settings::default();
+    // Its agents answer in words: who judges what is worth keeping has tests of its own.
+    settings.memory_backend = "none".into();
     settings.max_running = MAX_RUNNING;
     settings.reserved_slots = RESERVED;
     settings.token_budget = TOKENS;
